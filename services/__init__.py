@@ -1,0 +1,1 @@
+"""The Scanmesh services: one package each, and the chassis they stand on."""

@@ -1,0 +1,254 @@
+"""The bus: publishing to JetStream until it is known to be on disk, and following a stream.
+
+JetStream runs with `sync_interval: always`, so an acknowledgement means fsynced. Whatever is not acknowledged is
+told apart with care: *refused* (nothing was stored, for certain) or *unknown* (it may have been).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from nats import errors as nats_errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext, api
+
+from services.chassis import connection, telemetry
+from services.chassis.connection import Connection
+from services.chassis.errors import Unavailable
+from services.chassis.settings import Secret
+from services.chassis.subjects import Stream
+
+MAX_PAYLOAD_BYTES = 2**20 - 4_096
+"""The server's `max_payload` of 1 MiB less the headers, which it counts in: it breaks the connection of who sends more."""
+_ATTEMPT_SECONDS = 1.0
+_RETRY_SECONDS = 0.05
+_API_SECONDS = 2.0
+_FOLLOW_AHEAD = 1_000
+"""Messages that may wait for a follower's reader; the client library holds and, in the end, drops the others."""
+_FOLLOW_OVERLAP = timedelta(seconds=5)
+"""How far a follower goes back when it starts anew: events repeat then, they never go missing."""
+
+# What a call raises that got no answer, OSError's TimeoutError included; uvloop has a RuntimeError for a connection
+# that is just being broken.
+_LOST = (nats_errors.Error, OSError, RuntimeError)
+
+_log = logging.getLogger(__name__)
+_publishes = telemetry.meter(__name__).create_counter(
+    "bus.publishes", description="messages by stream subject and outcome"
+)
+
+
+class Outcome(Enum):
+    """What is known of a message after its deadline."""
+
+    ACKED = auto()
+    """On disk."""
+    REFUSED = auto()
+    """Not stored, for certain."""
+    UNKNOWN = auto()
+    """Sent, and no answer came: it may be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A message read from a stream."""
+
+    subject: str
+    payload: bytes
+    stored: datetime
+    """When the stream took it."""
+
+
+class Bus:
+    """JetStream over one connection. While that is down, publishing is refused at once and nothing is buffered."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def publish(
+        self, subject: str, payload: bytes, *, message_id: str, deadline: float, ttl: timedelta | None = None
+    ) -> Outcome:
+        """Publish until the message is known to be on disk.
+
+        A message whose fate is unknown is sent again: the same bytes under the same id, which JetStream takes once
+        (a *duplicate* is an acknowledgement). So *refused* is answered only if no earlier attempt is unknown.
+
+        Args:
+            subject: a stream's subject.
+            payload: the bytes; at most `MAX_PAYLOAD_BYTES`.
+            message_id: random, minted once for these bytes.
+            deadline: loop time after which nothing is published any more.
+            ttl: how long the stream keeps the message (streams with `expiring` only).
+
+        Raises:
+            ValueError: the payload is too large.
+        """
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise ValueError(f"a message holds at most {MAX_PAYLOAD_BYTES} bytes, not {len(payload)}")
+        headers = {api.Header.MSG_ID: message_id, **telemetry.outgoing()}
+        if ttl is not None:
+            headers[api.Header.MSG_TTL] = f"{int(ttl.total_seconds())}s"
+        outcome = await self._until_known(subject, payload, headers, deadline)
+        _publishes.add(1, {"subject": subject, "outcome": outcome.name.lower()})
+        return outcome
+
+    async def _until_known(
+        self, subject: str, payload: bytes, headers: dict[str, str], deadline: float
+    ) -> Outcome:
+        loop = asyncio.get_running_loop()
+        earlier = Outcome.REFUSED
+        while (left := deadline - loop.time()) > 0:
+            outcome = await self._attempt(subject, payload, headers, min(left, _ATTEMPT_SECONDS))
+            if outcome is Outcome.ACKED:
+                return outcome
+            if Outcome.UNKNOWN not in (earlier, outcome):
+                return Outcome.REFUSED
+            earlier = Outcome.UNKNOWN
+            if outcome is Outcome.REFUSED:  # the connection is down: give it a moment to come back
+                await asyncio.sleep(_RETRY_SECONDS)
+        return earlier
+
+    async def _attempt(
+        self, subject: str, payload: bytes, headers: dict[str, str], seconds: float
+    ) -> Outcome:
+        client = self._connection.client
+        if client is None:
+            return Outcome.REFUSED
+        try:
+            reply = await client.request(subject, payload, timeout=seconds, headers=headers)
+        except nats_errors.NoRespondersError:
+            return Outcome.REFUSED
+        except _LOST:
+            return Outcome.UNKNOWN
+        answer = json.loads(reply.data)
+        if "error" in answer:
+            _log.warning("the stream refused a message", extra={"subject": subject, "error": answer["error"]})
+            return Outcome.REFUSED
+        return Outcome.ACKED
+
+    async def require(self, *streams: Stream) -> None:
+        """Return if these streams and all their durables exist: else an acknowledgement would be worth nothing.
+
+        Raises:
+            Unavailable: one does not, or the bus does not answer.
+        """
+        await self.ping()
+        with _translated():
+            for stream in streams:
+                await self.jetstream.stream_info(stream.name)
+                for durable in stream.durables:
+                    await self.jetstream.consumer_info(stream.name, durable.name)
+
+    async def until_connected(self) -> None:
+        """Wait for the bus to be there, however long that takes."""
+        await self.until_required()
+
+    async def until_required(self, *streams: Stream) -> None:
+        """Wait for `require` to hold, however long that takes."""
+        while True:
+            try:
+                return await self.require(*streams)
+            except Unavailable as error:
+                _log.info("waiting for the bus", extra={"error": str(error)})
+                await asyncio.sleep(4 * _RETRY_SECONDS)
+
+    async def follow(self, stream: Stream, *, since: datetime, silence: timedelta) -> AsyncIterator[Event]:
+        """Read a stream's messages in order, from `since` on and for ever; at least once each.
+
+        Args:
+            stream: what to read.
+            since: read what was stored from then on.
+            silence: the longest a healthy stream says nothing; after it the reader starts anew.
+        """
+        position = since
+        while True:
+            try:
+                async with aclosing(self._follow_once(stream, position, silence)) as events:
+                    async for event in events:
+                        position = max(position, event.stored - _FOLLOW_OVERLAP)
+                        yield event
+            except (Unavailable, *_LOST) as error:
+                _log.info("following anew", extra={"stream": stream.name, "error": repr(error)})
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _follow_once(
+        self, stream: Stream, position: datetime, silence: timedelta
+    ) -> AsyncGenerator[Event, None]:
+        arrived: asyncio.Queue[Msg] = asyncio.Queue(_FOLLOW_AHEAD)
+        config = api.ConsumerConfig(
+            ack_policy=api.AckPolicy.NONE,
+            deliver_policy=api.DeliverPolicy.BY_START_TIME,
+            opt_start_time=position,
+            inactive_threshold=30.0,
+            mem_storage=True,
+        )
+        jetstream = self.jetstream
+        subscription = await jetstream.subscribe("", stream=stream.name, config=config, cb=arrived.put)
+        try:
+            for expected in itertools.count(1):
+                async with asyncio.timeout(silence.total_seconds()):
+                    message = await arrived.get()
+                if message.metadata.sequence.consumer != expected:  # the client dropped some: it was too slow
+                    raise nats_errors.SlowConsumerError(
+                        subject=stream.name, reply="", sid=0, sub=subscription
+                    )
+                yield _event(message)
+        finally:
+            with suppress(nats_errors.Error):  # the subscription ended with its connection
+                await subscription.unsubscribe()
+
+    async def ping(self) -> None:
+        """Return if the bus is connected.
+
+        Raises:
+            Unavailable: it is not.
+        """
+        self._connected()
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """JetStream's management calls, for provisioning.
+
+        Raises:
+            Unavailable: the bus is not connected.
+        """
+        return self._connected().jetstream(timeout=_API_SECONDS)
+
+    def _connected(self) -> Client:
+        client = self._connection.client
+        if client is None:
+            raise Unavailable("the bus is not connected")
+        return client
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except _LOST as error:
+        raise Unavailable("the bus is not available") from error
+
+
+def _event(message: Msg) -> Event:
+    return Event(message.subject, message.data, message.metadata.timestamp)
+
+
+@asynccontextmanager
+async def connected(url: Secret, name: str) -> AsyncIterator[Bus]:
+    """Connect in the background, and again whenever the connection is lost.
+
+    Args:
+        url: `nats://user:password@host:port`, several with commas.
+        name: shown in the server's list of connections.
+    """
+    async with connection.kept(url, name) as kept:
+        yield Bus(kept)

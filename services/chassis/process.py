@@ -1,0 +1,34 @@
+"""How a process of the mesh begins: `python -m services.<name> <verb>`, one verb per process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import uvloop
+
+from services.chassis import telemetry
+from services.chassis.settings import SettingsError
+
+Verb = Callable[[Mapping[str, str]], Awaitable[Any]]
+"""What a process does, given its environment, until it is done or stopped."""
+
+_USAGE = 2
+
+
+def main(service: str, verbs: Mapping[str, Verb]) -> None:
+    """Run the verb that the command line names; settings that are wrong are all told, on stderr, with exit code 2."""
+    if len(sys.argv) != 2 or sys.argv[1] not in verbs:
+        sys.exit(f"usage: python -m services.{service} {'|'.join(verbs)}")
+    telemetry.log_to_stderr(service)
+    try:
+        uvloop.run(_run(verbs[sys.argv[1]]))
+    except SettingsError as error:
+        sys.stderr.write(f"{service} {sys.argv[1]}: the environment is not complete\n{error}\n")
+        sys.exit(_USAGE)
+
+
+async def _run(verb: Verb) -> None:
+    await verb(os.environ)

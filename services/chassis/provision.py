@@ -1,0 +1,84 @@
+"""Creates every stream and durable; idempotent, run before the services start and again at each deployment.
+
+Provisioning never widens a filter: JetStream accepts an update that overlaps another durable's filter, though it
+refuses the same at creation, and the messages of one lane would then be taken by two.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+
+from services.chassis.subjects import Durable, Stream
+
+_log = logging.getLogger(__name__)
+_DUPLICATE_WINDOW_SECONDS = 120.0
+"""How long a stream recognises a message id: longer than any publisher tries again."""
+
+
+class ProvisioningError(Exception):
+    """A stream or durable exists in a shape that cannot be changed safely; an operator must decide."""
+
+
+async def provision(jetstream: JetStreamContext, streams: Sequence[Stream], *, max_bytes: int) -> None:
+    """Create or update `streams` and their durables.
+
+    Args:
+        jetstream: a connection that may manage streams.
+        streams: what must exist afterwards.
+        max_bytes: the size of each stream on disk; together they must stay below the disk's reserve.
+
+    Raises:
+        ProvisioningError: a durable exists with another filter.
+    """
+    for stream in streams:
+        await _stream(jetstream, stream, max_bytes)
+        for durable in stream.durables:
+            await _durable(jetstream, stream, durable)
+
+
+async def _stream(jetstream: JetStreamContext, stream: Stream, max_bytes: int) -> None:
+    queue = bool(stream.durables)
+    config = api.StreamConfig(
+        name=stream.name,
+        subjects=list(stream.subjects),
+        retention=api.RetentionPolicy.WORK_QUEUE if queue else api.RetentionPolicy.LIMITS,
+        discard=api.DiscardPolicy.NEW if queue else api.DiscardPolicy.OLD,
+        max_bytes=max_bytes,
+        max_age=stream.max_age.total_seconds() if stream.max_age else 0,
+        duplicate_window=_DUPLICATE_WINDOW_SECONDS,
+        allow_msg_ttl=stream.expiring,
+        storage=api.StorageType.FILE,
+    )
+    try:
+        await jetstream.stream_info(stream.name)
+    except NotFoundError:
+        await jetstream.add_stream(config)
+        _log.info("stream created", extra={"stream": stream.name})
+    else:
+        await jetstream.update_stream(config)
+
+
+async def _durable(jetstream: JetStreamContext, stream: Stream, durable: Durable) -> None:
+    config = api.ConsumerConfig(
+        durable_name=durable.name,
+        filter_subject=durable.subject,
+        ack_policy=api.AckPolicy.EXPLICIT,
+        ack_wait=durable.ack_wait.total_seconds(),
+        max_ack_pending=durable.max_ack_pending,
+        # A message that reached a limit would stay in the stream, invisible to every pending count.
+        max_deliver=-1,
+    )
+    try:
+        existing = (await jetstream.consumer_info(stream.name, durable.name)).config.filter_subject
+    except NotFoundError:
+        existing = durable.subject
+        _log.info("durable created", extra={"stream": stream.name, "durable": durable.name})
+    if existing != durable.subject:
+        raise ProvisioningError(
+            f"{stream.name}/{durable.name} filters {existing}, not {durable.subject}: drain it, then replace it"
+        )
+    await jetstream.add_consumer(stream.name, config)
