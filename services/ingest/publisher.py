@@ -1,0 +1,105 @@
+"""Hands accepted scans to JetStream and says, scan by scan, which of them are on disk.
+
+Many scans travel in one message: a durable write costs the same for one scan as for a thousand. A message is never
+changed after its id was minted: the same bytes go out again under the same id, or it is another message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from scanmesh.ingest.v1 import events_pb2, scan_pb2
+
+from services.chassis import deadline, ids, wire
+from services.chassis.bus import Bus, Outcome
+from services.chassis.identity import Identity
+from services.chassis.subjects import Lane, scan_accepted
+
+DERIVATION_VERSION = 1
+"""Stamped into every message: whatever is derived from it later is derived by the rules of this version."""
+MAX_MESSAGE_BYTES = 512 * 1024
+PUBLISH_SECONDS = 10.0
+_ANSWER_MARGIN_SECONDS = 0.3
+"""Kept of the caller's deadline: NOT_DURABLE must reach the device before it gives up."""
+_SCAN_OVERHEAD_BYTES = 8
+"""Tag and length of a scan inside a message, rounded up."""
+
+_log = logging.getLogger(__name__)
+
+
+class ScanPublisher:
+    """Publishes scans; a caller that hangs up does not cancel what it has begun."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._publishing: set[asyncio.Task[Outcome]] = set()
+
+    async def publish(
+        self, identity: Identity, lane: Lane, scans: Sequence[scan_pb2.Scan], accept_time: datetime
+    ) -> list[bool]:
+        """Publish valid scans of one caller; answer for each whether it is on disk, in their order.
+
+        False means unknown or refused: the device keeps the scan and sends it again.
+        """
+        chunks = list(_chunks(scans))
+        by = deadline.within(PUBLISH_SECONDS, margin=_ANSWER_MARGIN_SECONDS)
+        tasks = [self._start(lane, _message(identity, chunk, accept_time), by) for chunk in chunks]
+        outcomes = await asyncio.shield(asyncio.gather(*tasks))
+        return [
+            outcome is Outcome.ACKED for chunk, outcome in zip(chunks, outcomes, strict=True) for _ in chunk
+        ]
+
+    def _start(self, lane: Lane, message: events_pb2.ScansAccepted, by: float) -> asyncio.Task[Outcome]:
+        task = asyncio.create_task(
+            self._bus.publish(
+                scan_accepted(lane), message.SerializeToString(), message_id=ids.message_id(), deadline=by
+            )
+        )
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
+        return task
+
+    async def drain(self) -> None:
+        """Wait for what is being published, callers gone or not; a publish ends by its deadline."""
+        await asyncio.gather(*self._publishing, return_exceptions=True)
+
+
+@asynccontextmanager
+async def running(bus: Bus) -> AsyncIterator[ScanPublisher]:
+    """Open a publisher; leaving waits until everything begun is known."""
+    publisher = ScanPublisher(bus)
+    try:
+        yield publisher
+    finally:
+        await publisher.drain()
+
+
+def _chunks(scans: Sequence[scan_pb2.Scan]) -> list[list[scan_pb2.Scan]]:
+    """Split scans, in order, so that each part fits one message; a single scan always does."""
+    chunks: list[list[scan_pb2.Scan]] = []
+    room = 0
+    for scan in scans:
+        size = scan.ByteSize() + _SCAN_OVERHEAD_BYTES
+        if size > room:
+            chunks.append([])
+            room = MAX_MESSAGE_BYTES
+        chunks[-1].append(scan)
+        room -= size
+    return chunks
+
+
+def _message(
+    identity: Identity, scans: Sequence[scan_pb2.Scan], accept_time: datetime
+) -> events_pb2.ScansAccepted:
+    submission = events_pb2.Submission(
+        company_id=identity.company_id,
+        scanner_id=identity.subject,
+        region=identity.region,
+        accept_time=wire.timestamp(accept_time),
+        scans=scans,
+    )
+    return events_pb2.ScansAccepted(derivation_version=DERIVATION_VERSION, submissions=[submission])

@@ -1,0 +1,25 @@
+"""What ingest is told by its environment (`INGEST_*`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.chassis.settings import Secret, ServerSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ServerSettings):
+    """For `serve`."""
+
+    nats_url: Secret
+    """NATS, as the user `ingest`: `nats://user:password@host:port`, several with commas."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProvisionSettings:
+    """For `provision`."""
+
+    nats_url: Secret
+    """NATS, as a user who may manage streams."""
+    stream_max_bytes: int = 4 * 1024**3
+    """Size of each stream on disk, in bytes; all of them together must stay below the disk's reserve."""
