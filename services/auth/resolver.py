@@ -1,0 +1,136 @@
+"""From what was shown to what it is worth: own memory, the shared cache, the database, in this order.
+
+A cached record counts only while the feed of changes is alive and no change is known that it lacks. So a dead feed
+makes auth slow, never wrong; and a database that is away leaves those at work whose records are cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from services.auth.cache import SharedCache
+from services.auth.credentials import Credential
+from services.auth.keys import PREFIX, Keyring, PresentedKey
+from services.auth.recent import Recent
+from services.auth.revocations import Revocations
+from services.auth.store_credential import CredentialStore
+from services.auth.tokens import AccessToken, AccessTokens
+from services.chassis import telemetry
+from services.chassis.clock import Clock
+from services.chassis.errors import Unauthenticated
+
+_IN_MEMORY = timedelta(minutes=5)
+_UNKNOWN_FOR = timedelta(seconds=10)
+_MOST_KNOWN = 100_000
+_MOST_UNKNOWN = 100_000
+
+_lookups = telemetry.meter(__name__).create_counter(
+    "auth.lookups", description="credentials looked up, by the tier that answered"
+)
+
+
+class CredentialUnknown(Unauthenticated):
+    """A well-formed key or session that is none of ours, or has been revoked."""
+
+    def __init__(self) -> None:
+        super().__init__("the credential is not valid")
+
+
+class Recogniser:
+    """Reads what was shown as a credential, and answers what it is worth."""
+
+    def __init__(
+        self, keyring: Keyring, access_tokens: AccessTokens, resolver: Resolver, clock: Clock
+    ) -> None:
+        self._keyring = keyring
+        self._access_tokens = access_tokens
+        self._resolver = resolver
+        self._clock = clock
+
+    async def recognise(self, shown: str) -> Credential:
+        """Answer what an API key or an access token is worth.
+
+        Raises:
+            Unauthenticated: it is malformed, unknown, revoked or expired.
+            Unavailable: it is not cached, and the database is away.
+        """
+        if shown.startswith(PREFIX):
+            return await self._resolver.key(self._keyring.read(shown))
+        return await self._resolver.session(self._access_tokens.read(shown, self._clock()))
+
+
+class Resolver:
+    """Answers what keys and sessions are worth."""
+
+    def __init__(
+        self, shared: SharedCache, store: CredentialStore, revocations: Revocations, clock: Clock
+    ) -> None:
+        self._shared = shared
+        self._store = store
+        self._revocations = revocations
+        self._clock = clock
+        self._known: Recent[str, Credential] = Recent(_MOST_KNOWN)
+        self._unknown: Recent[str, datetime] = Recent(_MOST_UNKNOWN)
+
+    async def key(self, key: PresentedKey) -> Credential:
+        """Answer what an API key is worth.
+
+        Raises:
+            CredentialUnknown: it is none of ours, or has been revoked.
+            Unavailable: it is not cached, and the database is away.
+        """
+        return await self._resolve(f"scanner:auth:{key.digest.hex()}", lambda: self._store.by_key(key))
+
+    async def session(self, token: AccessToken) -> Credential:
+        """Answer what the session of an access token is worth.
+
+        Raises:
+            CredentialUnknown: it has ended.
+            Unavailable: it is not cached, and the database is away.
+        """
+        name = f"session:auth:{token.session_id}"
+        return await self._resolve(name, lambda: self._store.by_session(token))
+
+    async def ready(self) -> None:
+        """Return if a credential can be told: the known ones by a live feed, any by the database.
+
+        Raises:
+            Unavailable: neither is there.
+        """
+        if not self._revocations.alive(self._clock()):
+            await self._store.ping()
+
+    async def _resolve(self, name: str, load: Callable[[], Awaitable[Credential | None]]) -> Credential:
+        now = self._clock()
+        if (
+            self._unknown.get(name, now) is not None
+        ):  # an id that is nobody's, or was ended, is never anybody's later
+            raise CredentialUnknown
+        return await self._cached(name) or await self._load(name, load)
+
+    async def _cached(self, name: str) -> Credential | None:
+        now = self._clock()
+        if not self._revocations.alive(now):
+            return None
+        known = self._known.get(name, now)
+        if known is not None and not self._revocations.outdated(known):
+            _lookups.add(1, {"tier": "memory"})
+            return known
+        shared = await self._shared.get(name)
+        if shared is None or self._revocations.outdated(shared):
+            return None
+        _lookups.add(1, {"tier": "shared"})
+        self._known.put(name, shared, now + _IN_MEMORY)
+        return shared
+
+    async def _load(self, name: str, load: Callable[[], Awaitable[Credential | None]]) -> Credential:
+        credential = await load()
+        now = self._clock()
+        _lookups.add(1, {"tier": "database"})
+        if credential is None:
+            self._unknown.put(name, now, now + _UNKNOWN_FOR)
+            raise CredentialUnknown
+        self._known.put(name, credential, now + _IN_MEMORY)
+        await self._shared.put(name, credential)
+        return credential
