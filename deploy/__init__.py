@@ -1,0 +1,1 @@
+"""How Scanmesh is run: `local` on one machine from wheels, later files for clusters."""

@@ -1,0 +1,83 @@
+"""Processes by pid and start time, so that a recycled pid is never taken for the old process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """One process of this machine, also after its pid has gone to another one."""
+
+    pid: int
+    started: int
+    """When it was started, in clock ticks since `boot`."""
+    boot: str
+    """Which boot of the machine that was."""
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId:
+        """Look a living process up.
+
+        Raises:
+            ProcessLookupError: there is none.
+        """
+        return cls(pid, _start_time(pid), _boot())
+
+    def alive(self) -> bool:
+        """Tell whether it still runs; a zombie does not."""
+        try:
+            return self.boot == _boot() and self.started == _start_time(self.pid)
+        except ProcessLookupError:
+            return False
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send a signal, if it is still this process that would get it."""
+        if self.alive():
+            try:
+                os.kill(self.pid, signum)
+            except ProcessLookupError:  # it ended between the two calls, which is what signals here are for
+                return
+
+
+def end(processes: Iterable[ProcessId], *, grace_seconds: float) -> None:
+    """Wait for processes to end by themselves, kill what is left after the grace, and return when all are gone."""
+    left = wait_until_gone(processes, seconds=grace_seconds)
+    for process in left:
+        process.send(signal.SIGKILL)
+    stubborn = wait_until_gone(left, seconds=2.0)
+    if stubborn:
+        raise TimeoutError(f"killed, but still there: {[process.pid for process in stubborn]}")
+
+
+def wait_until_gone(processes: Iterable[ProcessId], *, seconds: float) -> list[ProcessId]:
+    """Wait until all have ended, at most for `seconds`; answer those that have not."""
+    deadline = time.monotonic() + seconds
+    left = [process for process in processes if process.alive()]
+    while left and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        left = [process for process in left if process.alive()]
+    return left
+
+
+def _start_time(pid: int) -> int:
+    """Answer field 22 of /proc/<pid>/stat (proc(5)); the name before it may hold spaces and parentheses."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError as error:
+        raise ProcessLookupError(pid) from error
+    state, started = fields[0], int(fields[19])
+    if state in "ZX":
+        raise ProcessLookupError(pid)
+    return started
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
