@@ -1,0 +1,63 @@
+"""Stand-ins for what auth stands on: a clock that tests set, and a bus that they take down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from services.chassis.bus import Event, Outcome
+from services.chassis.errors import Unavailable
+from services.chassis.subjects import CONTROL_BEAT, Stream
+
+
+class SettableClock:
+    """Shows the time it was made until it is moved on."""
+
+    def __init__(self) -> None:
+        self._now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self._now
+
+    def advance(self, by: timedelta) -> None:
+        """Move time on."""
+        self._now += by
+
+
+class FakeBus:
+    """One stream in memory, for any number of replicas: in order, each message once by its id."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self._events: list[Event] = []
+        self._ids: set[str] = set()
+        self._grown = asyncio.Condition()
+
+    def published(self) -> list[Event]:
+        """Answer everything in the stream but beats."""
+        return [event for event in self._events if event.subject != CONTROL_BEAT]
+
+    async def publish(
+        self, subject: str, payload: bytes, *, message_id: str, deadline: float, ttl: timedelta | None = None
+    ) -> Outcome:
+        if not self.up:
+            return Outcome.REFUSED
+        async with self._grown:
+            if message_id not in self._ids:
+                self._ids.add(message_id)
+                self._events.append(Event(subject, payload, datetime.now(UTC)))
+                self._grown.notify_all()
+        return Outcome.ACKED
+
+    async def follow(self, stream: Stream, *, since: datetime, silence: timedelta) -> AsyncIterator[Event]:
+        position = 0
+        while True:
+            async with self._grown:
+                await self._grown.wait_for(lambda: len(self._events) > position)  # noqa: B023 - read in place
+            yield self._events[position]
+            position += 1
+
+    async def ping(self) -> None:
+        if not self.up:
+            raise Unavailable("the bus is down")

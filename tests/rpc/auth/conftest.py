@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from services.auth.passwords import Passwords
+from tests.fakes.auth import FakeBus, SettableClock
+from tests.rpc.auth.replica import Replica, Site, running
+from tests.servers.fixtures import postgres, valkey  # noqa: F401 - fixtures
+from tests.servers.postgres import PostgresServer
+from tests.servers.valkey import ValkeyServer
+
+
+@pytest.fixture(scope="session")
+def site(
+    postgres: PostgresServer,  # noqa: F811
+    valkey: ValkeyServer,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Site:
+    return Site.create(postgres, valkey, tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+@pytest.fixture
+def bus() -> FakeBus:
+    return FakeBus()
+
+
+@pytest.fixture
+async def start(site: Site, clock: SettableClock, bus: FakeBus) -> AsyncIterator[object]:
+    """Start replicas of auth, as many as the test asks for."""
+    async with AsyncExitStack() as stack:
+        passwords = stack.enter_context(Passwords(cost=4))
+
+        async def started() -> Replica:
+            return await stack.enter_async_context(running(site, bus, passwords, clock))
+
+        yield started
+
+
+@pytest.fixture
+async def auth(start) -> Replica:
+    return await start()

@@ -1,0 +1,296 @@
+"""The local mesh itself: it comes up, mends itself, stands beside another one, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import nats
+import pytest
+import redis
+
+from deploy.local.failures import MeshError
+from deploy.local.mesh import Mesh
+from deploy.local.process import ProcessId
+from deploy.local.settings import ROOT
+from tests.system.actors import eventually
+
+PARTS = ["envoy", "nats", "postgres", "valkey", "auth", "ingest"]
+BACK_SECONDS = 5.0
+STRANGER = pwd.getpwnam("daemon").pw_uid
+
+
+def processes(description: dict[str, Any]) -> list[ProcessId]:
+    return [ProcessId.of(pid) for pids in description["processes"].values() for pid in pids]
+
+
+def ports(description: dict[str, Any]) -> set[int]:
+    """Every port that mesh.json names."""
+    edge = description["edge"]
+    urls = [
+        edge["http"],
+        edge["https"],
+        edge["admin"],
+        *(description[name] for name in ("nats", "postgres", "valkey")),
+    ]
+    urls += [page for pages in description["metrics"].values() for page in pages]
+    urls += [f"grpc://{address}" for addresses in description["services"].values() for address in addresses]
+    return {port for url in urls if (port := urlsplit(url).port)}
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def accepts(description: dict[str, Any]) -> bool:
+    """Whether the demo's scanner is recognised and the bus there: an empty scan is refused as invalid then."""
+    headers = {"x-api-key": description["demo"]["api_key"]}
+    try:
+        return (
+            httpx.post(f"{description['edge']['http']}/v1/scans", json={}, headers=headers).status_code == 400
+        )
+    except httpx.TransportError:
+        return False
+
+
+def test_mesh_file_is_private_and_has_the_fields_of_the_contract(mesh: Mesh) -> None:
+    assert stat.S_IMODE(mesh.home.mesh_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(mesh.home.root.stat().st_mode) == 0o700
+    description = json.loads(mesh.home.mesh_file.read_text())
+    assert set(description["processes"]) == {*PARTS, "supervisor"}
+    assert description["demo"]["company_id"] == 1
+    assert description["demo"]["api_key"].startswith("kmp_scanner_1_")
+    assert set(description["demo"]) == {"company_id", "scanner_id", "api_key", "operator", "platform_admin"}
+
+
+def test_every_process_and_port_of_mesh_file_is_there(mesh: Mesh) -> None:
+    description = mesh.describe()
+    assert all(process.alive() for process in processes(description))
+    assert all(listens(port) for port in ports(description))
+    assert accepts(description)
+
+
+def test_both_logins_of_the_demo_work(mesh: Mesh) -> None:
+    description = mesh.describe()
+    for who in ("operator", "platform_admin"):
+        answer = httpx.post(f"{description['edge']['http']}/v1/sessions", json=description["demo"][who])
+        assert answer.status_code == 200, answer.text
+
+
+def test_metrics_and_admin_pages_answer(mesh: Mesh) -> None:
+    description = mesh.describe()
+    pages = [
+        f"{description['edge']['admin']}/ready",
+        *(page for each in description["metrics"].values() for page in each),
+    ]
+    assert [httpx.get(page).status_code for page in pages] == [200] * len(pages)
+
+
+async def test_stores_can_be_inspected_and_are_closed_to_the_nameless(mesh: Mesh) -> None:
+    description = mesh.describe()
+    connection = await asyncpg.connect(description["postgres"])
+    assert await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    settings = await connection.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY($1)", DURABLE)
+    assert {row["setting"] for row in settings} == {"on"}
+    await connection.close()
+    client = await nats.connect(description["nats"])
+    assert (await client.jetstream().stream_info("SCANS")).config.name == "SCANS"
+    await client.close()
+    with redis.Redis.from_url(description["valkey"]) as valkey:
+        assert valkey.config_get("save") == {"save": ""}
+    nameless = urlsplit(description["valkey"])._replace(
+        netloc=f"127.0.0.1:{urlsplit(description['valkey']).port}"
+    )
+    with redis.Redis.from_url(nameless.geturl()) as valkey, pytest.raises(redis.AuthenticationError):
+        valkey.ping()
+
+
+DURABLE = ["fsync", "synchronous_commit", "full_page_writes"]
+
+
+async def test_roles_of_a_service_are_no_superusers(mesh: Mesh) -> None:
+    connection = await asyncpg.connect(mesh.describe()["postgres"])
+    roles = await connection.fetch(
+        "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname LIKE 'auth%'"
+    )
+    await connection.close()
+    assert {tuple(role) for role in roles} == {
+        ("auth_owner", False, False),
+        ("auth_app", False, False),
+        ("auth_worker", False, True),
+    }
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_killed_part_is_back_within_five_seconds(mesh: Mesh, part: str) -> None:
+    before = mesh.describe()
+    [pid] = before["processes"][part]
+    os.kill(pid, signal.SIGKILL)
+
+    def is_back() -> bool:
+        now = mesh.describe()
+        return now["processes"][part] not in ([], [pid]) and accepts(now)
+
+    eventually(is_back, seconds=BACK_SECONDS, what=f"{part} is back")
+    after = mesh.describe()
+    assert {**after, "processes": {}} == {**before, "processes": {}}
+    assert {**after["processes"], part: []} == {**before["processes"], part: []}
+
+
+def test_held_part_stays_down_until_it_is_released(mesh: Mesh) -> None:
+    [pid] = mesh.describe()["processes"]["valkey"]
+    valkey = ProcessId.of(pid)
+    mesh.hold("valkey")
+    assert not valkey.alive()
+    assert mesh.describe()["processes"]["valkey"] == []
+    mesh.release("valkey")
+    [back] = mesh.describe()["processes"]["valkey"]
+    assert ProcessId.of(back).alive()
+
+
+def test_unknown_part_is_named(mesh: Mesh) -> None:
+    with pytest.raises(MeshError, match="no part is called redis; there are: auth"):
+        mesh.hold("redis")
+
+
+def test_valkey_forgets_and_the_stores_do_not(mesh: Mesh) -> None:
+    with redis.Redis.from_url(mesh.describe()["valkey"]) as valkey:
+        valkey.set("test:forgotten", "1")
+        mesh.hold("valkey")
+        mesh.release("valkey")
+        assert valkey.get("test:forgotten") is None
+
+
+def test_second_mesh_beside_the_first_and_nothing_left_of_it(mesh: Mesh, tmp_path: Path) -> None:
+    second = Mesh(tmp_path / 'it\'s "a" home, with {all}')
+    assert second.up()
+    try:
+        description = second.describe()
+        assert not ports(description) & ports(mesh.describe())
+        assert not second.up()  # it is up already
+        assert second.describe() == description
+    finally:
+        started = time.monotonic()
+        assert second.down()
+    assert time.monotonic() - started < BACK_SECONDS
+    assert_gone(second, description)
+    assert not second.down()  # nothing ran
+    assert accepts(mesh.describe())
+
+    # The same home again: same ports, same demo. Then its supervisor is killed, and with it goes everything else.
+    assert second.up()
+    try:
+        again = second.describe()
+        assert {**again, "processes": {}} == {**description, "processes": {}}
+        os.kill(again["processes"]["supervisor"][0], signal.SIGKILL)
+    finally:
+        assert second.down()
+    assert_gone(second, again)
+
+
+def assert_gone(mesh: Mesh, description: dict[str, Any]) -> None:
+    assert not [
+        pid for pids in description["processes"].values() for pid in pids if Path(f"/proc/{pid}").exists()
+    ]
+    assert not [port for port in ports(description) if listens(port)]
+    assert not of_home(mesh.home.root)
+    assert not mesh.home.mesh_file.exists()
+
+
+def of_home(root: Path) -> list[str]:
+    """The command lines of all processes that name this home, PostgreSQL's and the supervisor's own children included."""
+    lines = [_command_line(entry) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [line for line in lines if str(root) in line]
+
+
+def _command_line(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def test_taken_port_is_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(MeshError, match=f"port {port} is taken"):
+            Mesh(tmp_path / "home", port=port).up()
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Iterator[Mesh]:
+    """A mesh whose NATS finds a file in the place of its store."""
+    mesh = Mesh(tmp_path / "home")
+    mesh.home.create()
+    (mesh.home.data / "nats").write_text("not a folder")
+    yield mesh
+    mesh.down()
+
+
+def test_failed_start_names_part_reason_and_log_and_stops_the_rest(broken: Mesh) -> None:
+    with pytest.raises(MeshError) as failure:
+        broken.up()
+    message = str(failure.value)
+    assert message.startswith("nats did not start: exited with code 1\n")
+    assert "not a directory" in message
+    assert message.endswith(f"log: {broken.home.log('nats')}")
+    eventually(lambda: not of_home(broken.home.root), seconds=BACK_SECONDS, what="everything is stopped")
+
+
+def test_command_line_says_the_same(broken: Mesh) -> None:
+    environ = {**os.environ, "SCANMESH_HOME": str(broken.home.root), "SCANMESH_PORT": "0"}
+    run = subprocess.run(
+        [sys.executable, "-m", "deploy.local", "up"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert "nats did not start" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def as_stranger(*argv: str, home: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user who is neither root nor the owner of the checkout."""
+    change = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", "--"]
+    environ = {"PATH": os.environ["PATH"], "SCANMESH_HOME": str(home), "SCANMESH_PORT": "0"}
+    return subprocess.run(
+        [*change, *argv], cwd=ROOT, env=environ, capture_output=True, text=True, check=False, **options
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_another_user_has_a_mesh_of_its_own() -> None:
+    with TemporaryDirectory() as folder:  # not tmp_path: nobody but root may enter that one
+        os.chown(folder, STRANGER, STRANGER)
+        home = Path(folder)
+        if as_stranger("test", "-x", sys.executable, home=home).returncode:
+            pytest.skip("that user cannot read the checkout or its Python")
+        try:
+            up = as_stranger(sys.executable, "-m", "deploy.local", "up", home=home)
+            assert up.returncode == 0, up.stderr
+            description = json.loads((home / "mesh.json").read_text())
+            owners = {Path(f"/proc/{process.pid}").stat().st_uid for process in processes(description)}
+            assert owners == {STRANGER}
+            assert accepts(description)
+            down = as_stranger(sys.executable, "-m", "deploy.local", "down", home=home)
+            assert down.returncode == 0, down.stderr
+        finally:
+            Mesh(home).down()
