@@ -180,7 +180,7 @@ def test_second_mesh_beside_the_first_and_nothing_left_of_it(mesh: Mesh, tmp_pat
     second = Mesh(tmp_path / 'it\'s "a" home, with {all}')
     assert second.up()
     try:
-        description = second.describe()
+        description, running = second.describe(), processes(second.describe())
         assert not ports(description) & ports(mesh.describe())
         assert not second.up()  # it is up already
         assert second.describe() == description
@@ -188,26 +188,24 @@ def test_second_mesh_beside_the_first_and_nothing_left_of_it(mesh: Mesh, tmp_pat
         started = time.monotonic()
         assert second.down()
     assert time.monotonic() - started < BACK_SECONDS
-    assert_gone(second, description)
+    assert_gone(second, running, ports(description))
     assert not second.down()  # nothing ran
     assert accepts(mesh.describe())
 
     # The same home again: same ports, same demo. Then its supervisor is killed, and with it goes everything else.
     assert second.up()
     try:
-        again = second.describe()
+        again, running = second.describe(), processes(second.describe())
         assert {**again, "processes": {}} == {**description, "processes": {}}
         os.kill(again["processes"]["supervisor"][0], signal.SIGKILL)
     finally:
         assert second.down()
-    assert_gone(second, again)
+    assert_gone(second, running, ports(again))
 
 
-def assert_gone(mesh: Mesh, description: dict[str, Any]) -> None:
-    assert not [
-        pid for pids in description["processes"].values() for pid in pids if Path(f"/proc/{pid}").exists()
-    ]
-    assert not [port for port in ports(description) if listens(port)]
+def assert_gone(mesh: Mesh, running: list[ProcessId], its_ports: set[int]) -> None:
+    assert not [process for process in running if process.alive()]
+    assert not [port for port in its_ports if listens(port)]
     assert not of_home(mesh.home.root)
     assert not mesh.home.mesh_file.exists()
 
