@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from deploy.local import guide, settings
 from deploy.local.failures import MeshError
 from deploy.local.mesh import Mesh
+from deploy.local.settings import ROOT
+from deploy.local.site import minimal_environment
 from services.chassis.settings import SettingsError
 
 _INTERRUPTED = 130
@@ -38,12 +40,14 @@ def _up(mesh: Mesh, _: argparse.Namespace) -> int:
     started = mesh.up(_tell)
     _tell(f"The mesh is up after {time.monotonic() - began:.1f} s" if started else "The mesh is up already")
     _tell(guide.addresses(mesh.describe()))
+    _tell(f"  all of it  {mesh.home.mesh_file}")
     return 0
 
 
 def _run(mesh: Mesh, _: argparse.Namespace) -> int:
     for signum in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.default_int_handler)
+        if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup ignores SIGHUP on purpose
+            signal.signal(signum, signal.default_int_handler)
     if not mesh.up(_tell, tied=True):
         raise MeshError(
             "a mesh runs in this home already: `make down` stops it, SCANMESH_HOME chooses another"
@@ -51,7 +55,12 @@ def _run(mesh: Mesh, _: argparse.Namespace) -> int:
     try:
         description = mesh.describe()
         subprocess.run(
-            [sys.executable, "-m", "deploy.local.scans"], input=json.dumps(description), text=True, check=True
+            [sys.executable, "-m", "deploy.local.scans"],
+            cwd=ROOT,
+            env=minimal_environment(),  # a proxy of the caller's is of no use on loopback
+            input=json.dumps(description),
+            text=True,
+            check=True,
         )
         _tell(guide.addresses(description))
         _tell(guide.next_step(description))

@@ -96,9 +96,14 @@ class Home:
         """The public half of the signing key, for every service."""
         return self.identity / "jwks.json"
 
+    @property
+    def logs(self) -> Path:
+        """What the parts wrote."""
+        return self.root / "log"
+
     def log(self, part: str) -> Path:
         """Answer the log file of a part."""
-        return self.root / "log" / f"{part}.log"
+        return self.logs / f"{part}.log"
 
     def create(self) -> None:
         """Make the folder and its subfolders, mode 700.
@@ -107,15 +112,7 @@ class Home:
             CannotStart: it cannot be made, or another user owns it.
         """
         try:
-            for folder in (
-                self.root,
-                self.holds,
-                self.etc,
-                self.data,
-                self.tls,
-                self.identity,
-                self.log("").parent,
-            ):
+            for folder in (self.root, self.holds, self.etc, self.data, self.tls, self.identity, self.logs):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.chmod(0o700)
         except OSError as error:

@@ -77,7 +77,7 @@ class Mesh:
             try:
                 outcome = _last_word(messages, tell)
             except KeyboardInterrupt:
-                self.down()
+                supervisor.terminate()
                 supervisor.wait()
                 raise
         if "up" in outcome:
@@ -96,9 +96,9 @@ class Mesh:
         if supervisor is not None:
             supervisor.send(signal.SIGTERM)
             end([supervisor], grace_seconds=_STOP_SECONDS)
-        # After a supervisor that was killed: its children were signalled by the kernel, and may have been slow.
+        # Of a supervisor that was killed: the kernel has asked its children to stop, and some take a moment for it.
         left = [process for process in state.read(self.home).processes if process.alive()]
-        end(left, grace_seconds=_ORPHAN_SECONDS)
+        end(left, grace_seconds=_ORPHAN_SECONDS if supervisor is None else 0.0)
         self.home.mesh_file.unlink(missing_ok=True)
         self.home.state_file.unlink(missing_ok=True)
         self._reap()
@@ -121,8 +121,8 @@ class Mesh:
         Raises:
             MeshError: there is no such part or no mesh, or it does not become ready.
         """
-        self._require(part)
-        (self.home.holds / part).unlink(missing_ok=True)
+        for name in {part, *(each.name for each in self._require(part))}:
+            (self.home.holds / name).unlink(missing_ok=True)
         self._notify()
         self._wait(lambda: _all(self._named(part), State.READY), f"{part} to become ready")
 
@@ -189,12 +189,14 @@ class Mesh:
             return False
         return bool(self.describe()["processes"]["supervisor"] == [supervisor.pid])
 
-    def _require(self, part: str) -> None:
-        if not self._named(part):
-            known = sorted({state.name for state in self.parts()})
+    def _require(self, name: str) -> tuple[PartState, ...]:
+        parts = [part for part in self.parts() if part.state != State.DONE]  # a step cannot be held
+        if not any(name in {part.name, part.process_name} for part in parts):
+            known = sorted(part.name for part in parts)
             raise MeshError(
-                f"no part is called {part}; there are: {', '.join(known) or 'none, no mesh runs here'}"
+                f"no part is called {name}; there are: {', '.join(known) or 'none, no mesh runs here'}"
             )
+        return self._named(name)
 
     def _named(self, part: str) -> tuple[PartState, ...]:
         return state.read(self.home).named(part)

@@ -30,7 +30,7 @@ _CONNECTIONS_FOR_PEOPLE = 50  # tests, psql, the mesh itself
 
 def parts(site: Site) -> list[Part]:
     """Describe initdb, the server, and the step that makes roles and schemas."""
-    data = site.home.data / "postgres"
+    data = _data(site)
     environment = _client_environment(site)
     return [
         Part(
@@ -38,7 +38,7 @@ def parts(site: Site) -> list[Part]:
             argv=_initdb(site, data),
             run_as=_run_as(),
             before=partial(_empty_folder, data),
-            marker=data / "scanmesh.initialised",
+            marker=marker(site, "initdb"),
         ),
         Part(
             name="postgres",
@@ -57,6 +57,11 @@ def parts(site: Site) -> list[Part]:
             stdin=roles.script(DATABASE, SERVICES_WITH_DATABASE, site.passwords),
         ),
     ]
+
+
+def marker(site: Site, step: str) -> Path:
+    """Answer the file that remembers that a step was done to this database; it goes when the database goes."""
+    return _data(site) / f"scanmesh.{step}"
 
 
 def url(site: Site, role: str, *, driver: str = "postgresql") -> str:
@@ -102,6 +107,10 @@ def configuration(site: Site, hba: Path) -> str:
         "lc_messages": "'C'",
     }
     return "".join(f"{name} = {value}\n" for name, value in settings.items())
+
+
+def _data(site: Site) -> Path:
+    return site.home.data / "postgres"
 
 
 def _initdb(site: Site, data: Path) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from deploy.local.parts import NotReady
 
+_LOOPBACK = "127.0.0.1"
 _TIMEOUT_SECONDS = 2.0
 
 
 async def http_ok(port: int, path: str) -> None:
     """Ask for a page on loopback and want status 200."""
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    request = f"GET {path} HTTP/1.1\r\nHost: {_LOOPBACK}\r\nConnection: close\r\n\r\n"
     status = (await _exchange(port, request.encode())).split(b"\r\n", 1)[0]
     if b" 200 " not in status + b" ":
         raise NotReady(f"GET {path}: {status.decode(errors='replace')}")
@@ -31,9 +32,12 @@ async def valkey_pong(port: int, user: str, password: str) -> None:
 
 async def grpc_serving(port: int) -> None:
     """Ask a service for its health under the empty name: started once, and not stopping."""
+    await _listening(
+        port
+    )  # while it is still importing, a channel each time would cost the CPU that it needs
     # A pool of its own: the shared one makes a new channel wait out the backoff of an earlier refusal.
     options = [("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+    async with grpc.aio.insecure_channel(f"{_LOOPBACK}:{port}", options=options) as channel:
         try:
             answer = await HealthStub(channel).Check(  # type: ignore[attr-defined]  # missing in its stubs
                 health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_SECONDS
@@ -58,10 +62,15 @@ async def command_ok(*argv: str, env: Mapping[str, str]) -> None:
         raise NotReady(complaint.decode(errors="replace").strip())
 
 
+async def _listening(port: int) -> None:
+    _, writer = await asyncio.open_connection(_LOOPBACK, port)
+    writer.close()
+
+
 async def _exchange(port: int, request: bytes) -> bytes:
     """Send a request and answer all that comes back until the other side closes."""
     async with asyncio.timeout(_TIMEOUT_SECONDS):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(_LOOPBACK, port)
         try:
             writer.write(request)
             return await reader.read()

@@ -39,6 +39,7 @@ def parts(site: Site) -> list[Part]:
             needs=("auth-migrate",),
             argv=(run, *_verb("auth", "bootstrap")),
             env=_bootstrap(site),
+            marker=postgres.marker(site, "auth-bootstrap"),  # what it makes is kept where the marker is
         ),
         Part(
             name="ingest-provision",

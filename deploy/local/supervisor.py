@@ -67,7 +67,9 @@ class Supervisor:
             await self._started[need].wait()
         began = asyncio.get_running_loop().time()
         await unit.boot()
-        self._tell(f"{unit.part.name:<18} {unit.state}  {asyncio.get_running_loop().time() - began:5.2f} s")
+        if unit.process is not None:  # else it was done by an earlier start
+            took = asyncio.get_running_loop().time() - began
+            self._tell(f"  {unit.part.name:<18} {unit.state:<5} {took:6.2f} s")
         self._started[unit.part.name].set()
         await unit.keep()
 

@@ -133,13 +133,13 @@ class Unit:
         async with self._turn:
             if self.held:
                 return False
+            self._ready_at = None
             if self.part.before is not None:
                 self.part.before()
             log.trim(self._log)
             self._log_start = log.size(self._log)
             self._child = await self._spawn()
             self.process = _identify(self._child.pid)
-            self._ready_at = None
             self._enter(State.STARTING)
         await self._feed(self._child)
         return True

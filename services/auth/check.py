@@ -29,7 +29,7 @@ from services.chassis.errors import MeshError, Unauthenticated
 from services.chassis.identity import Role, Signer
 
 _PASS_REUSED = timedelta(seconds=30)
-_MOST_PASSES = 100_000
+_MOST_PASSES = 50_000
 _KEY_HEADER = "x-api-key"
 _TOKEN_HEADER = "authorization"  # noqa: S105 - a header's name
 _ADDRESS_HEADER = "x-envoy-external-address"
@@ -62,9 +62,8 @@ class AuthorizationServicer(envoy_grpc.AuthorizationServicer):
         try:
             credential = await self._recogniser.recognise(_presented(headers))
             credential.admit(_address(request.attributes, headers), self._clock())
-        except (
-            MeshError
-        ) as error:  # not a failed call but an answer, which Envoy hands to the client as it is
+        except MeshError as error:
+            # Not a failed call but an answer, which Envoy hands to the client as it is.
             return _refusal(error, grpc=headers.get("content-type", "").startswith("application/grpc"))
         return self._pass(credential)
 
@@ -121,7 +120,7 @@ def _refusal(error: MeshError, *, grpc: bool) -> envoy.CheckResponse:
     """Answer a client as the mesh's services do: JSON over HTTP, details in a trailer over gRPC."""
     status = errors.to_status(error)
     headers = {"content-type": "application/json"}
-    body = json_format.MessageToJson(status, indent=None)
+    body = json_format.MessageToJson(status, indent=None, always_print_fields_with_no_presence=True)
     if grpc:
         details = base64.b64encode(status.SerializeToString()).rstrip(b"=").decode()
         headers, body = {errors.DETAILS_KEY: details}, status.message

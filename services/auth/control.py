@@ -28,6 +28,7 @@ _BEAT_SECONDS = 0.25
 _BEAT_LIFETIME = timedelta(seconds=5)
 _LEFT_BEHIND_SECONDS = 1.0
 _PUBLISH_SECONDS = 1.0
+_CLAIMED_AT_ONCE = 100
 
 _log = logging.getLogger(__name__)
 
@@ -76,10 +77,12 @@ class Control:
         """Publish marks that are left, for ever."""
         while True:
             try:
-                await self._publish_all(await self._marks.claim(self._clock()))
+                done = await self._publish_some()
             except Unavailable as error:
-                _log.warning("changes are left to publish", extra={"error": str(error)})
-            await self._pause()
+                _log.warning("marks cannot be read", extra={"error": str(error)})
+                done = True
+            if done:
+                await self._pause()
 
     async def beat(self) -> None:
         """Prove four times a second, for ever, that what is published arrives."""
@@ -110,6 +113,14 @@ class Control:
         except DecodeError:
             # A newer replica cannot write so (protos only grow): foreign bytes, which must not stop the feed.
             _log.exception("an event cannot be read", extra={"subject": subject})
+
+    async def _publish_some(self) -> bool:
+        """Publish as many marks as one claim takes, and tell whether there is nothing more to do for now."""
+        changes = await self._marks.claim(self._clock(), limit=_CLAIMED_AT_ONCE)
+        published = await self._publish_all(changes)
+        if not published:
+            _log.warning("changes are left to publish")
+        return not published or len(changes) < _CLAIMED_AT_ONCE
 
     async def _publish_all(self, changes: Sequence[Change]) -> bool:
         return all(await asyncio.gather(*map(self._publish, changes)))

@@ -100,8 +100,11 @@ def encode(credential: Credential) -> bytes:
 
 
 def decode(data: bytes) -> Credential | None:
-    """Read a record; None if another version of this code wrote it."""
-    fields = json.loads(data)
+    """Read a record; None if another version of this code wrote it, in whatever form."""
+    try:
+        fields = json.loads(data)
+    except ValueError:
+        return None
     if fields.pop("form", None) != _FORM:
         return None
     expires = fields["expire_time"]

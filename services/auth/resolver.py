@@ -22,8 +22,9 @@ from services.chassis.errors import Unauthenticated
 
 _IN_MEMORY = timedelta(minutes=5)
 _UNKNOWN_FOR = timedelta(seconds=10)
-_MOST_KNOWN = 100_000
-_MOST_UNKNOWN = 100_000
+_MOST_KNOWN = 50_000
+"""About 60 MB when full."""
+_MOST_UNKNOWN = 20_000
 
 _lookups = telemetry.meter(__name__).create_counter(
     "auth.lookups", description="credentials looked up, by the tier that answered"

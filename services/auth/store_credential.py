@@ -26,6 +26,47 @@ _COMPANY = (
 )
 
 
+_OF_KEY = (
+    sa.select(
+        api_keys.c.key_id,
+        api_keys.c.slow_hash,
+        api_keys.c.expire_time,
+        api_keys.c.revision,
+        scanner_table.c.scanner_id,
+        scanner_table.c.status,
+        scanner_table.c.region,
+        scanner_table.c.revision.label("holder_revision"),
+        *_COMPANY,
+    )
+    .join(
+        scanner_table,
+        (scanner_table.c.company_id == api_keys.c.company_id)
+        & (scanner_table.c.scanner_id == api_keys.c.scanner_id),
+    )
+    .join(companies, companies.c.company_id == api_keys.c.company_id)
+    .where(api_keys.c.revoke_time.is_(None), scanner_table.c.delete_time.is_(None))
+)
+_OF_SESSION = (
+    sa.select(
+        sessions.c.session_id,
+        sessions.c.expire_time,
+        sessions.c.revision,
+        user_table.c.user_id,
+        user_table.c.role,
+        user_table.c.status,
+        user_table.c.revision.label("holder_revision"),
+        companies.c.region,
+        *_COMPANY,
+    )
+    .join(
+        user_table,
+        (user_table.c.company_id == sessions.c.company_id) & (user_table.c.user_id == sessions.c.user_id),
+    )
+    .outerjoin(companies, companies.c.company_id == sessions.c.company_id)
+    .where(sessions.c.revoke_time.is_(None))
+)
+
+
 class CredentialStore:
     """Each method is one transaction."""
 
@@ -43,35 +84,9 @@ class CredentialStore:
 
     async def by_key(self, key: PresentedKey) -> Credential | None:
         """Answer what a key is worth; None if its company has no such key, or it was revoked."""
-        query = (
-            sa.select(
-                api_keys.c.key_id,
-                api_keys.c.slow_hash,
-                api_keys.c.expire_time,
-                api_keys.c.revision,
-                scanner_table.c.scanner_id,
-                scanner_table.c.status,
-                scanner_table.c.region,
-                scanner_table.c.revision.label("holder_revision"),
-                *_COMPANY,
-            )
-            .join(
-                scanner_table,
-                sa.and_(
-                    scanner_table.c.company_id == api_keys.c.company_id,
-                    scanner_table.c.scanner_id == api_keys.c.scanner_id,
-                ),
-            )
-            .join(companies, companies.c.company_id == api_keys.c.company_id)
-            .where(
-                api_keys.c.company_id == key.company_id,
-                api_keys.c.digest == key.digest,
-                api_keys.c.revoke_time.is_(None),
-                scanner_table.c.delete_time.is_(None),
-            )
-        )
+        this = (api_keys.c.company_id == key.company_id, api_keys.c.digest == key.digest)
         async with self._database.transaction(company_id=key.company_id) as connection:
-            row = (await connection.execute(query)).one_or_none()
+            row = (await connection.execute(_OF_KEY.where(*this))).one_or_none()
         # After the transaction: no connection waits for the hash.
         if row is None or not await keys.matches(key, row.slow_hash):
             return None
@@ -79,34 +94,9 @@ class CredentialStore:
 
     async def by_session(self, token: AccessToken) -> Credential | None:
         """Answer what a session is worth; None if there is none, or it has ended."""
-        query = (
-            sa.select(
-                sessions.c.session_id,
-                sessions.c.expire_time,
-                sessions.c.revision,
-                user_table.c.user_id,
-                user_table.c.role,
-                user_table.c.status,
-                user_table.c.revision.label("holder_revision"),
-                companies.c.region,
-                *_COMPANY,
-            )
-            .join(
-                user_table,
-                sa.and_(
-                    user_table.c.company_id == sessions.c.company_id,
-                    user_table.c.user_id == sessions.c.user_id,
-                ),
-            )
-            .outerjoin(companies, companies.c.company_id == sessions.c.company_id)
-            .where(
-                sessions.c.company_id == token.company_id,
-                sessions.c.session_id == token.session_id,
-                sessions.c.revoke_time.is_(None),
-            )
-        )
+        this = (sessions.c.company_id == token.company_id, sessions.c.session_id == token.session_id)
         async with self._database.transaction(company_id=token.company_id) as connection:
-            row = (await connection.execute(query)).one_or_none()
+            row = (await connection.execute(_OF_SESSION.where(*this))).one_or_none()
         return self._of_session(token.company_id, row) if row is not None else None
 
     def _of_session(self, company_id: int, row: AnyRow) -> Credential:

@@ -52,7 +52,7 @@ class MarkStore:
             rows = await connection.execute(query.order_by(marks.c.revision))
             return [_change(row) for row in rows]
 
-    async def claim(self, now: datetime, *, limit: int = 100) -> Sequence[Change]:
+    async def claim(self, now: datetime, *, limit: int) -> Sequence[Change]:
         """Answer changes of any company that nobody has published, oldest first, and keep them for a second.
 
         Another replica skips them meanwhile; when this one is killed, they are free again after that second.

@@ -113,8 +113,9 @@ class Bus:
             if Outcome.UNKNOWN not in (earlier, outcome):
                 return Outcome.REFUSED
             earlier = Outcome.UNKNOWN
-            if outcome is Outcome.REFUSED:  # the connection is down: give it a moment to come back
-                await asyncio.sleep(_RETRY_SECONDS)
+            # The connection is down or about to be found so: an attempt can fail without ever waiting, and a loop
+            # of those would let nothing else run, its own recovery included.
+            await asyncio.sleep(_RETRY_SECONDS)
         return earlier
 
     async def _attempt(

@@ -8,11 +8,13 @@ that is safe.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from services.chassis import deadline, interceptors, telemetry
@@ -31,6 +33,8 @@ _OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
+
+_log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -91,7 +95,10 @@ class _Calls(grpc.aio.UnaryUnaryClientInterceptor):
 
 def typed(error: grpc.aio.AioRpcError) -> MeshError:
     """Answer the error a peer raised; one without details keeps the kind of its code."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has what it reads
-    if status is not None:
-        return from_status(status)
+    try:
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has what it reads
+        if status is not None:
+            return from_status(status)
+    except (ValueError, DecodeError):
+        _log.warning("details of an error cannot be read", extra={"code": error.code().name})
     return kind_of(error.code())(error.details() or error.code().name)

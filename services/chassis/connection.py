@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
-from nats import errors as nats_errors
 from nats.aio.client import Client
 
 from services.chassis.settings import Secret
@@ -26,10 +25,7 @@ _UNANSWERED_PINGS = 2
 """A server that answers none for so long is lost: 3 s, so that what waits for it leaves at most that much late."""
 _LOOK_SECONDS = 0.05
 _RETRY_SECONDS = 0.1
-_CLOSE_SECONDS = 1.0
-
-# Those without a class of their own come from something on the port that is no NATS server.
-_UNREACHABLE = (nats_errors.Error, OSError, TimeoutError, EOFError, ValueError)
+_NEVER_SECONDS = 3_600.0
 
 _log = logging.getLogger(__name__)
 
@@ -60,25 +56,34 @@ class Connection:
                 while client.is_connected:  # noqa: ASYNC110 - its callbacks do not come while it tries to flush
                     await asyncio.sleep(_LOOK_SECONDS)
                 _log.warning("bus disconnected")
-            except _UNREACHABLE as error:
+            except Exception as error:  # noqa: BLE001 - see below
+                # Whatever ends an attempt (uvloop and the library have many ways to say "reset by peer", RuntimeError
+                # among them), there must be a next one: a process without its bus is no use, and would not show it.
                 _log.warning("bus not reached", extra={"error": repr(error)})
-                await asyncio.sleep(_RETRY_SECONDS)
             finally:
+                self._client = None
                 await _end(client)
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _connect(self, client: Client, server: str) -> None:
         await client.connect(
             server,
             name=self._name,
             inbox_prefix=self._inbox,
-            allow_reconnect=False,
+            pending_size=0,  # else a publish would wait for a full buffer to drain, without a timeout
             max_reconnect_attempts=1,
             reconnect_time_wait=0,
+            # Not by itself; but told not to reconnect at all, it would flush into the broken connection, and fail.
+            reconnect_to_server_handler=lambda _servers, _info: (None, _NEVER_SECONDS),
             connect_timeout=_CONNECT_SECONDS,
             ping_interval=_PING_SECONDS,
             max_outstanding_pings=_UNANSWERED_PINGS,
-            error_cb=_log_error,
+            error_cb=self._log_error,
         )
+
+    async def _log_error(self, error: Exception) -> None:
+        if self._client is not None:  # what fails before is told by `keep`
+            _log.warning("bus error", extra={"error": repr(error)})
 
 
 @asynccontextmanager
@@ -116,11 +121,5 @@ async def _end(client: Client) -> None:
     if writer is None:  # it never got a connection
         return
     writer.transport.abort()
-    with suppress(
-        OSError, RuntimeError
-    ):  # it tries to flush all the same; uvloop has a RuntimeError for that
+    with suppress(Exception):  # it tries to flush all the same, and says in many ways that it cannot
         await client.close()
-
-
-async def _log_error(error: Exception) -> None:
-    _log.warning("bus error", extra={"error": repr(error)})

@@ -92,6 +92,7 @@ async def connected(url: Secret, *, pool_size: int = 10) -> AsyncIterator[Databa
         max_overflow=0,
         pool_timeout=_POOL_WAIT_SECONDS,
         pool_pre_ping=True,
+        hide_parameters=True,  # a failing statement is logged; what was bound to it may be a secret
         connect_args={"timeout": _CONNECT_SECONDS, "command_timeout": _STATEMENT_SECONDS},
     )
     try:
@@ -108,7 +109,7 @@ async def migrate(url: Secret, migrations: Path, *, schema: str) -> None:
         migrations: the folder with `env.py` and `versions/`.
         schema: where the version table lives: each service has a history of its own.
     """
-    engine = create_async_engine(url.reveal(), poolclass=sa.NullPool)
+    engine = create_async_engine(url.reveal(), poolclass=sa.NullPool, hide_parameters=True)
     try:
         async with engine.begin() as connection:
             # Two replicas that start together migrate one after the other.

@@ -38,6 +38,12 @@ from services.chassis import wire
 DOMAIN = "scanmesh.dev"
 DETAILS_KEY = "grpc-status-details-bin"
 RETRY_AFTER_KEY = "retry-after"
+# gRPC takes up to 8 KiB of trailers; with more, it makes RESOURCE_EXHAUSTED of any error, now and then (seen), and a
+# device would send what is wrong for ever. Hence: all violations, as far as they fit.
+_MAX_VIOLATIONS_BYTES = 5 * 1024
+_MAX_MESSAGE_BYTES = 400
+"""It stands in the details and, percent-encoded, beside them: up to four times this."""
+_VIOLATION_OVERHEAD_BYTES = 10
 
 
 class Reason(StrEnum):
@@ -96,7 +102,7 @@ class MeshError(Exception):
         violations: Sequence[Violation] = (),
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = message.encode()[:_MAX_MESSAGE_BYTES].decode(errors="ignore")
         if reason is not None:
             self.reason = reason
         self.metadata = dict(metadata or {})
@@ -195,10 +201,22 @@ def to_status(error: MeshError) -> status_pb2.Status:
     details: list[any_pb2.Any] = []
     _pack(details, error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata))
     if error.violations:
-        _pack(details, error_details_pb2.BadRequest(field_violations=map(_violation, error.violations)))
+        fitting = within(error.violations, _MAX_VIOLATIONS_BYTES)
+        _pack(details, error_details_pb2.BadRequest(field_violations=map(_violation, fitting)))
     if error.retry_delay is not None:
         _pack(details, error_details_pb2.RetryInfo(retry_delay=wire.duration(error.retry_delay)))
     return status_pb2.Status(code=error.code.value[0], message=error.message, details=details)
+
+
+def within(violations: Sequence[Violation], max_bytes: int) -> Sequence[Violation]:
+    """Answer as many violations as fit into `max_bytes`, and after them how many there are beyond."""
+    size = 0
+    for index, violation in enumerate(violations):
+        size += len(f"{violation.field}{violation.description}".encode()) + _VIOLATION_OVERHEAD_BYTES
+        if size > max_bytes:
+            beyond = Violation("", f"and {len(violations) - index} more")
+            return (*violations[:index], beyond)
+    return violations
 
 
 def from_status(status: status_pb2.Status) -> MeshError:
@@ -215,7 +233,7 @@ def from_status(status: status_pb2.Status) -> MeshError:
         has_delay |= detail.Unpack(retry)
     return _KIND_BY_CODE.get(status.code, Internal)(
         status.message,
-        reason=Reason(info.reason) if info.reason in Reason.__members__ else None,
+        reason=Reason(info.reason) if info.domain == DOMAIN and info.reason in Reason.__members__ else None,
         metadata=info.metadata,
         retry_delay=retry.retry_delay.ToTimedelta() if has_delay else None,
         violations=[Violation(v.field, v.description) for v in bad_request.field_violations],

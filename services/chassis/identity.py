@@ -24,7 +24,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from services.chassis.errors import Reason, Unauthenticated
+from services.chassis.errors import Unauthenticated, Unavailable
 
 METADATA_KEY = "x-scanmesh-identity"
 ISSUER = "scanmesh-auth"
@@ -131,8 +131,11 @@ class Signer:
 class Verifier:
     """Verifies identity tokens against auth's public keys; several keys make a rotation possible."""
 
-    def __init__(self, keys: Mapping[str, Ed25519PublicKey]) -> None:
+    def __init__(
+        self, keys: Mapping[str, Ed25519PublicKey], *, max_cached_tokens: int = _CACHED_TOKENS
+    ) -> None:
         self._keys = dict(keys)
+        self._max_cached_tokens = max_cached_tokens
         self._known: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
 
     @classmethod
@@ -149,14 +152,13 @@ class Verifier:
         """Answer whom a token vouches for.
 
         Raises:
-            Unauthenticated: no token, a forged one, one for another audience, or an expired one.
+            Unauthenticated: no token, a forged one, or one for another audience.
+            Unavailable: it has expired. The caller's credential is as good as it was, only the request took longer to
+                arrive than the token lives, or two clocks differ: told 401, a device would give its key up.
         """
-        known = self._known.get(token)
-        if known is None:
-            known = self._remember(token, self.claims(token, SERVICES_AUDIENCE))
-        identity, expires = known
+        identity, expires = self._known.get(token) or self._remember(token)
         if now.timestamp() >= expires:
-            raise Unauthenticated("the identity token has expired", reason=Reason.TOKEN_EXPIRED)
+            raise Unavailable("the request took too long to arrive; send it again")
         return identity
 
     def claims(self, token: str, audience: str) -> dict[str, Any]:
@@ -179,20 +181,27 @@ class Verifier:
         except (jwt.PyJWTError, KeyError) as error:
             raise Unauthenticated("the token is not valid here") from error
 
-    def _remember(self, token: str, claims: Mapping[str, Any]) -> tuple[Identity, float]:
-        identity = Identity(
-            company_id=claims["cid"],
-            subject=claims["sub"],
-            role=Role(claims["role"]),
-            lane=claims["lane"],
-            region=claims["region"],
-            key_id=claims["key"],
-            session_id=claims["sid"],
-        )
-        self._known[token] = (identity, float(claims["exp"]))
-        if len(self._known) > _CACHED_TOKENS:
+    def _remember(self, token: str) -> tuple[Identity, float]:
+        claims = self.claims(token, SERVICES_AUDIENCE)
+        try:
+            self._known[token] = (_identity(claims), float(claims["exp"]))
+        except (KeyError, ValueError, TypeError) as error:
+            raise Unauthenticated("the token does not say who is calling") from error
+        if len(self._known) > self._max_cached_tokens:
             self._known.popitem(last=False)
         return self._known[token]
+
+
+def _identity(claims: Mapping[str, Any]) -> Identity:
+    return Identity(
+        company_id=int(claims["cid"]),
+        subject=claims["sub"],
+        role=Role(claims["role"]),
+        lane=claims["lane"],
+        region=claims["region"],
+        key_id=claims["key"],
+        session_id=claims["sid"],
+    )
 
 
 def expiry(claims: Mapping[str, Any]) -> datetime:

@@ -97,10 +97,15 @@ async def traced(call: Call) -> AsyncIterator[None]:
 async def measured(call: Call) -> AsyncIterator[None]:
     """Record how long the call took and how it ended; log the ones that failed."""
     start = time.perf_counter()
+    code = "OK"
     try:
         yield
+    except asyncio.CancelledError:  # its caller hung up
+        code = grpc.StatusCode.CANCELLED.name
+        raise
     finally:
-        code = call.error.code.name if call.error else "OK"
+        if call.error is not None:
+            code = call.error.code.name
         _duration.record(time.perf_counter() - start, {"method": call.method, "code": code})
         if call.error is not None:
             _log.info(
@@ -140,9 +145,11 @@ async def timed(call: Call) -> AsyncIterator[None]:
     seconds = DEFAULT_DEADLINE_SECONDS if remaining is None else remaining
     at = deadline.begin(max(0.0, seconds - _ANSWER_MARGIN_SECONDS))
     try:
-        async with asyncio.timeout_at(at):
+        async with asyncio.timeout_at(at) as limit:
             yield
     except TimeoutError as error:
+        if not limit.expired():
+            raise  # somebody else's, which nobody typed
         raise DeadlineExceeded("no answer within the deadline") from error
 
 

@@ -114,6 +114,9 @@ async def _status(needs: Sequence[Need]) -> Any:
                 await need()
     except (MeshError, TimeoutError):
         return _NOT_SERVING
+    except Exception:  # noqa: BLE001 - a fault of one need must not stop the probing of all
+        _log.exception("fault of a need")
+        return _NOT_SERVING
     return _SERVING
 
 

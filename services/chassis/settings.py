@@ -76,7 +76,7 @@ def load(cls: type[T], *, prefix: str, environ: Mapping[str, str], known: Sequen
         if name in environ:
             try:
                 values[field.name] = _parse(hints[field.name], environ[name])
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 problems.append(f"{name}: {error}")
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             problems.append(f"{name}: is missing")

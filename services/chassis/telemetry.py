@@ -33,7 +33,7 @@ _SECRETS = re.compile(
     r"kmp_scanner_\d+_[0-9A-Za-z-]+"  # API keys
     r"|kmr_\d+_[\w-]+"  # refresh tokens
     r"|eyJ[\w-]{8,}\.[\w-]+\.[\w-]+"  # JWTs
-    r"|(?<=://)[^/@\s]+:[^/@\s]+(?=@)"  # user and password of a URL
+    r'|(?<=://)[^/\s"]*:[^/\s"]*(?=@)'  # user and password of a URL, or the password alone
 )
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from google.protobuf import timestamp_pb2
 from scanmesh.ingest.v1 import scan_pb2
 
 from services.chassis.errors import InvalidArgument, Reason, Violation
@@ -50,10 +51,10 @@ def parse(body: bytes, scanner_id: str, now: datetime) -> scan_pb2.Scan:
             operator=_text(members.pop("operator", "")),
         )
         scan.barcode.data = _product_id(members.pop("productId", None))
-        seconds = _unix_seconds(members.get("timestamp"))
-        if seconds is not None and in_window(seconds, now):
+        time = _time(members.get("timestamp"))
+        if time is not None and in_window(time, now):
             del members["timestamp"]
-            scan.scan_time.FromMilliseconds(round(seconds * 1000))
+            scan.scan_time.CopyFrom(time)
         for name, value in members.items():
             scan.attributes[name] = _text(value)
     except (UnicodeError, RecursionError) as error:  # not UTF-8, half a surrogate pair, a bomb of brackets
@@ -92,19 +93,22 @@ def _product_id(value: Any) -> str:
     )
 
 
-def _unix_seconds(value: Any) -> float | None:
+def _time(value: Any) -> timestamp_pb2.Timestamp | None:
     """Read ISO 8601 (without a zone: UTC) or epoch milliseconds; None if it is neither."""
     text = value.text if isinstance(value, _Number) else value
     if not isinstance(text, str):
         return None
     milliseconds = isinstance(value, _Number) or (text.isdecimal() and len(text) >= _EPOCH_DIGITS)
+    time = timestamp_pb2.Timestamp()
     try:
         if milliseconds:
-            return float(text) / 1000
-        read = datetime.fromisoformat(text.strip())
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+            time.FromMilliseconds(round(float(text)))
+        else:
+            read = datetime.fromisoformat(text.strip())
+            time.FromDatetime(read if read.tzinfo else read.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         return None
+    return time
 
 
 def _text(value: Any) -> str:

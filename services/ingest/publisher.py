@@ -27,6 +27,8 @@ _ANSWER_MARGIN_SECONDS = 0.3
 """Kept of the caller's deadline: NOT_DURABLE must reach the device before it gives up."""
 _SCAN_OVERHEAD_BYTES = 8
 """Tag and length of a scan inside a message, rounded up."""
+_GROWTH_BYTES = 4
+"""By how much the length of a message's one submission grows when the submission is filled, rounded up."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +47,8 @@ class ScanPublisher:
 
         False means unknown or refused: the device keeps the scan and sends it again.
         """
-        chunks = list(_chunks(scans))
+        envelope = _message(identity, (), accept_time).ByteSize() + _GROWTH_BYTES
+        chunks = _chunks(scans, MAX_MESSAGE_BYTES - envelope)
         by = deadline.within(PUBLISH_SECONDS, margin=_ANSWER_MARGIN_SECONDS)
         tasks = [self._start(lane, _message(identity, chunk, accept_time), by) for chunk in chunks]
         outcomes = await asyncio.shield(asyncio.gather(*tasks))
@@ -78,15 +81,15 @@ async def running(bus: Bus) -> AsyncIterator[ScanPublisher]:
         await publisher.drain()
 
 
-def _chunks(scans: Sequence[scan_pb2.Scan]) -> list[list[scan_pb2.Scan]]:
-    """Split scans, in order, so that each part fits one message; a single scan always does."""
+def _chunks(scans: Sequence[scan_pb2.Scan], max_bytes: int) -> list[list[scan_pb2.Scan]]:
+    """Split scans, in order, into parts of at most `max_bytes`; a single scan always fits."""
     chunks: list[list[scan_pb2.Scan]] = []
     room = 0
     for scan in scans:
         size = scan.ByteSize() + _SCAN_OVERHEAD_BYTES
         if size > room:
             chunks.append([])
-            room = MAX_MESSAGE_BYTES
+            room = max_bytes
         chunks[-1].append(scan)
         room -= size
     return chunks

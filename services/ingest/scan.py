@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from google.protobuf import timestamp_pb2
 from scanmesh.ingest.v1 import scan_pb2
 
+from services.chassis import wire
 from services.chassis.errors import Violation
 
 MAX_AGE = timedelta(days=35)
@@ -31,6 +33,8 @@ _OUTPUT_ONLY = ("company_id", "scanner_id", "kind", "lane", "region", "accept_ti
 
 def normalise(scan: scan_pb2.Scan) -> None:
     """Bring a scan into the form in which it is stored: the id in lower case, nothing but what the client may set."""
+    # A kind of payload that only a later version knows would otherwise travel beside the one checked here.
+    scan.DiscardUnknownFields()
     scan.scan_id = scan.scan_id.lower()
     for field in _OUTPUT_ONLY:
         scan.ClearField(field)  # type: ignore[arg-type]  # mypy wants a literal
@@ -78,14 +82,14 @@ def _scan_time(scan: scan_pb2.Scan, now: datetime) -> Found:
         return
     if not 0 <= scan.scan_time.nanos < 1_000_000_000:
         yield "scan_time", "is not a valid timestamp"
-    elif not in_window(scan.scan_time.seconds + scan.scan_time.nanos / 1e9, now):
+    elif not in_window(scan.scan_time, now):
         yield "scan_time", "must lie between 35 days ago and 24 hours ahead"
 
 
-def in_window(seconds: float, now: datetime) -> bool:
-    """Say whether a Unix time may be a scan's time."""
-    at = now.timestamp()
-    return at - MAX_AGE.total_seconds() <= seconds <= at + MAX_AHEAD.total_seconds()
+def in_window(time: timestamp_pb2.Timestamp, now: datetime) -> bool:
+    """Say whether a valid time may be a scan's time."""
+    first, last = wire.timestamp(now - MAX_AGE), wire.timestamp(now + MAX_AHEAD)
+    return (first.seconds, first.nanos) <= (time.seconds, time.nanos) <= (last.seconds, last.nanos)
 
 
 def _attributes(attributes: object, max_value: int) -> Found:

@@ -11,9 +11,14 @@ from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc, scan_pb2
 
 from services.chassis import identity, telemetry, wire
 from services.chassis.clock import Clock
-from services.chassis.errors import InvalidArgument, MeshError, Reason, Unavailable, Violation
+from services.chassis.errors import InvalidArgument, MeshError, Reason, Unavailable, Violation, within
 from services.ingest import batch, legacy, scan
 from services.ingest.acceptor import Acceptance, Acceptor
+
+# An answer must stay below the 4 MiB that gRPC clients take: at most 1 000 rejections of these.
+_MAX_VIOLATIONS_BYTES = 2 * 1024
+_MAX_ECHO = 64
+"""Characters of a scan id that is sent back; a longer one is no UUID."""
 
 
 class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
@@ -104,11 +109,11 @@ def _render(outcome: Acceptance) -> ingest_pb2.SubmitScansResponse:
 def _render_rejection(rejection: batch.Rejection) -> ingest_pb2.Rejection:
     return ingest_pb2.Rejection(
         index=rejection.index,
-        scan_id=rejection.scan_id,
+        scan_id=rejection.scan_id[:_MAX_ECHO],
         reason=rejection.reason,
         violations=[
             ingest_pb2.Violation(field=violation.field, description=violation.description)
-            for violation in rejection.violations
+            for violation in within(rejection.violations, _MAX_VIOLATIONS_BYTES)
         ],
         retry_delay=None if rejection.retry_delay is None else wire.duration(rejection.retry_delay),
     )

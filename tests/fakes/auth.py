@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+from services.auth.events import encode_beat
 from services.chassis.bus import Event, Outcome
 from services.chassis.errors import Unavailable
 from services.chassis.subjects import CONTROL_BEAT, Stream
@@ -37,6 +38,14 @@ class FakeBus:
     def published(self) -> list[Event]:
         """Answer everything in the stream but beats."""
         return [event for event in self._events if event.subject != CONTROL_BEAT]
+
+    async def beaten(self, clock: SettableClock) -> None:
+        """Wait until a beat has come that was sent at the time the clock shows, and was read."""
+        sent = encode_beat(clock())
+        async with asyncio.timeout(5), self._grown:
+            await self._grown.wait_for(lambda: any(event.payload == sent for event in self._events))
+            count = len(self._events)
+            await self._grown.wait_for(lambda: len(self._events) > count)
 
     async def publish(
         self, subject: str, payload: bytes, *, message_id: str, deadline: float, ttl: timedelta | None = None

@@ -24,7 +24,7 @@ class NatsServer:
     """One server on a port and a store of its own; both stay the same over restarts."""
 
     def __init__(self, directory: Path) -> None:
-        self._port, self._monitor = ports.free(), ports.free()
+        self.port, self._monitor = ports.free(), ports.free()
         self._log = directory / "nats.log"
         self._configuration = directory / "nats.conf"
         self._configuration.write_text(json.dumps(self._settings(directory / "store")))
@@ -33,7 +33,7 @@ class NatsServer:
     @property
     def url(self) -> Secret:
         """Where it listens, as a service is told."""
-        return Secret(f"nats://{_USER}:{_PASSWORD}@127.0.0.1:{self._port}")
+        return Secret(f"nats://{_USER}:{_PASSWORD}@127.0.0.1:{self.port}")
 
     def start(self) -> None:
         """Start it and wait until every stream has been read back from disk."""
@@ -82,7 +82,7 @@ class NatsServer:
 
     def _settings(self, store: Path) -> dict[str, object]:
         return {
-            "listen": f"127.0.0.1:{self._port}",
+            "listen": f"127.0.0.1:{self.port}",
             "http": f"127.0.0.1:{self._monitor}",
             "max_payload": MAX_PAYLOAD_BYTES,
             "jetstream": {"store_dir": str(store), "max_file_store": 2**30, "sync_interval": "always"},

@@ -48,9 +48,7 @@ class PostgresServer:
             stdout=subprocess.DEVNULL,
         )
         self.start()
-        script = roles.script(
-            mesh.DATABASE, mesh.SERVICES_WITH_DATABASE, defaultdict(lambda: _PASSWORD)
-        )
+        script = roles.script(mesh.DATABASE, mesh.SERVICES_WITH_DATABASE, defaultdict(lambda: _PASSWORD))
         psql = (_tool("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", self._target())
         subprocess.run(
             psql, input=script.encode(), env=self._environment(), check=True, stdout=subprocess.DEVNULL

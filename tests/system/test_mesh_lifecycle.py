@@ -25,6 +25,7 @@ import redis
 
 from deploy.local.failures import MeshError
 from deploy.local.mesh import Mesh
+from deploy.local.passwords import Passwords
 from deploy.local.process import ProcessId
 from deploy.local.settings import ROOT
 from tests.system.actors import eventually
@@ -168,7 +169,24 @@ def test_unknown_part_is_named(mesh: Mesh) -> None:
         mesh.hold("redis")
 
 
-def test_valkey_forgets_and_the_stores_do_not(mesh: Mesh) -> None:
+def test_no_secret_is_in_a_log_or_a_command_line(mesh: Mesh) -> None:
+    passwords = Passwords.of(mesh.home)
+    users = [
+        "postgres.postgres",
+        "postgres.auth_owner",
+        "postgres.auth_app",
+        "nats.auth",
+        "nats.ingest",
+        "valkey.auth",
+    ]
+    secrets = [passwords[name] for name in (*users, "auth.key_pepper", "platform_admin", "demo.operator")]
+    secrets.append(mesh.describe()["demo"]["api_key"])
+    texts = [log.read_text() for log in mesh.home.logs.iterdir()]
+    texts += [_command_line(Path(f"/proc/{process.pid}")) for process in processes(mesh.describe())]
+    assert not [secret for secret in secrets for text in texts if secret in text]
+
+
+def test_valkey_forgets_when_it_restarts(mesh: Mesh) -> None:
     with redis.Redis.from_url(mesh.describe()["valkey"]) as valkey:
         valkey.set("test:forgotten", "1")
         mesh.hold("valkey")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
+import jwt
+
+from services.chassis.identity import Signer
 from tests.system.actors import Company, Http, Operator
 
 
@@ -19,6 +23,15 @@ def test_session_is_refreshed_and_ended(company: Company) -> None:
     assert (ended.status, ended.reason) == (401, "CREDENTIALS_INVALID")
     again = edge.post("/v1/sessions:refresh", {"refreshToken": renewed.body["refreshToken"]})
     assert again.status == 401
+
+
+def test_expired_access_token_says_so(company: Company, signing_key: Path) -> None:
+    """The operator's client can then renew its session instead of asking for a password."""
+    operator = company.user("ROLE_VIEWER")
+    claims = jwt.decode(operator.session["accessToken"], options={"verify_signature": False})
+    expired = Signer.from_pem(signing_key).encode({**claims, "exp": claims["iat"] - 1})
+    answer = Http(company.base, {"authorization": f"Bearer {expired}"}).get(company.path)
+    assert (answer.status, answer.reason, answer.retry_delay) == (401, "TOKEN_EXPIRED", None)
 
 
 def test_wrong_password_and_unknown_email_look_the_same(company: Company) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -33,13 +33,24 @@ def bus() -> FakeBus:
 
 
 @pytest.fixture
-async def start(site: Site, clock: SettableClock, bus: FakeBus) -> AsyncIterator[object]:
+def passwords() -> Iterator[Passwords]:
+    """Hash cheaply: what is tested here is not how hard a password is to guess."""
+    with Passwords(cost=4) as made:
+        yield made
+
+
+@pytest.fixture
+async def start(
+    site: Site, clock: SettableClock, bus: FakeBus, passwords: Passwords
+) -> AsyncIterator[object]:
     """Start replicas of auth, as many as the test asks for."""
     async with AsyncExitStack() as stack:
-        passwords = stack.enter_context(Passwords(cost=4))
 
         async def started() -> Replica:
-            return await stack.enter_async_context(running(site, bus, passwords, clock))
+            own = await stack.enter_async_context(AsyncExitStack())
+            replica = await own.enter_async_context(running(site, bus, passwords, clock))
+            replica.stop = own.aclose
+            return replica
 
         yield started
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from google.rpc import status_pb2
 from grpc_status import rpc_status
 from scanmesh.auth.v1 import auth_pb2, auth_pb2_grpc
 from scanmesh_envoy import external_auth_pb2 as envoy
@@ -71,8 +71,11 @@ class Site:
 class Replica:
     """Calls of one replica, made as the platform's admin unless said otherwise."""
 
-    def __init__(self, site: Site, channel: grpc.aio.Channel, db: database.Database, clock: SettableClock) -> None:
+    def __init__(
+        self, site: Site, channel: grpc.aio.Channel, db: database.Database, clock: SettableClock
+    ) -> None:
         self.db = db
+        self.stop: Callable[[], Awaitable[None]]
         self._signer = site.signer
         self._verifier = Verifier.from_jwks(site.signer.jwks())
         self._clock = clock
@@ -165,13 +168,11 @@ def denied(answer: envoy.CheckResponse) -> tuple[int, str]:
 
 async def failure(call: Any) -> MeshError:
     """Await a call that must fail and answer its error."""
-    try:
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
         await call
-    except grpc.aio.AioRpcError as error:
-        status = rpc_status.from_call(error)
-        assert isinstance(status, status_pb2.Status), f"{error.code()}: {error.details()}"
-        return errors.from_status(status)
-    raise AssertionError("the call was answered")
+    status = rpc_status.from_call(failed.value)
+    assert status is not None, failed.value.details()
+    return errors.from_status(status)
 
 
 @asynccontextmanager

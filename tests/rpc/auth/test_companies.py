@@ -29,9 +29,7 @@ async def test_what_the_server_sets_is_ignored_in_a_new_company(auth):
     company = auth_pb2.Company(
         company_id=77, display_name="Acme", status=auth_pb2.COMPANY_STATUS_SUSPENDED, region="eu_1"
     )
-    made = await auth.companies.CreateCompany(
-        auth_pb2.CreateCompanyRequest(company=company), **auth.platform
-    )
+    made = await auth.companies.CreateCompany(auth_pb2.CreateCompanyRequest(company=company), **auth.platform)
     assert made.company.status == auth_pb2.COMPANY_STATUS_ACTIVE
     assert made.company.region == "eu_1"
 
@@ -66,9 +64,7 @@ async def test_a_viewer_reads_its_own_company_and_no_other(auth):
     viewer = auth.as_(Role.VIEWER, mine)
     got = await auth.companies.GetCompany(auth_pb2.GetCompanyRequest(company_id=mine), **viewer)
     assert got.company.company_id == mine
-    error = await failure(
-        auth.companies.GetCompany(auth_pb2.GetCompanyRequest(company_id=other), **viewer)
-    )
+    error = await failure(auth.companies.GetCompany(auth_pb2.GetCompanyRequest(company_id=other), **viewer))
     assert isinstance(error, PermissionDenied)
 
 
@@ -95,9 +91,7 @@ async def test_an_admin_changes_name_and_networks_of_its_company(auth):
     assert cleared.company.display_name == "New"
 
 
-@pytest.mark.parametrize(
-    "fields", [{"status": auth_pb2.COMPANY_STATUS_SUSPENDED}, {"region": "elsewhere"}]
-)
+@pytest.mark.parametrize("fields", [{"status": auth_pb2.COMPANY_STATUS_SUSPENDED}, {"region": "elsewhere"}])
 async def test_status_and_region_are_the_platforms_to_change(auth, fields):
     company_id = await auth.company()
     error = await failure(
@@ -131,9 +125,7 @@ async def test_an_update_that_changes_nothing_answers_the_company(auth):
 
 async def test_companies_are_listed_newest_first_and_new_ones_shift_no_page(auth):
     first, second, third = [await auth.company() for _ in range(3)]
-    page = await auth.companies.ListCompanies(
-        auth_pb2.ListCompaniesRequest(page_size=2), **auth.platform
-    )
+    page = await auth.companies.ListCompanies(auth_pb2.ListCompaniesRequest(page_size=2), **auth.platform)
     assert [company.company_id for company in page.companies] == [third, second]
     await auth.company()
     rest = await auth.companies.ListCompanies(

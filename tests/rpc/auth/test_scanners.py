@@ -9,8 +9,10 @@ from scanmesh.auth.v1 import auth_pb2
 
 from services.chassis.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
 from services.chassis.identity import Role
-from services.chassis.ids import uuid7
-from tests.rpc.auth.replica import failure
+from services.chassis.subjects import API_KEYS_REVOKED, SCANNER_CHANGED
+from tests.rpc.auth.replica import denied, failure
+
+NOBODY = "0193a7c5-0000-7000-8000-00000000abcd"
 
 
 def named(request, company_id, scanner_id, **fields):
@@ -53,9 +55,7 @@ async def test_viewers_read_scanners_and_change_none(auth):
     made = await auth.scanner(company_id)
     viewer = auth.as_(Role.VIEWER, company_id)
     scanner_id = made.scanner.scanner_id
-    got = await auth.scanners.GetScanner(
-        named(auth_pb2.GetScannerRequest, company_id, scanner_id), **viewer
-    )
+    got = await auth.scanners.GetScanner(named(auth_pb2.GetScannerRequest, company_id, scanner_id), **viewer)
     assert got.scanner == made.scanner
     for call in (
         auth.scanners.DeleteScanner(named(auth_pb2.DeleteScannerRequest, company_id, scanner_id), **viewer),
@@ -65,7 +65,7 @@ async def test_viewers_read_scanners_and_change_none(auth):
         assert isinstance(await failure(call), PermissionDenied)
 
 
-@pytest.mark.parametrize("scanner_id", ["", "nonsense", str(uuid7()), str(uuid7()).upper()])
+@pytest.mark.parametrize("scanner_id", ["", "nonsense", NOBODY, NOBODY.upper()])
 async def test_an_id_that_is_no_scanners_is_not_found(auth, scanner_id):
     company_id = await auth.company()
     for call in (
@@ -135,7 +135,7 @@ async def test_a_disabled_scanner_is_refused_until_it_is_active_again(auth):
     assert await auth.admits(made.api_key)
 
 
-async def test_a_deleted_scanner_is_refused_and_not_found(auth):
+async def test_a_deleted_scanner_is_refused_and_not_found(auth, bus):
     company_id = await auth.company()
     made = await auth.scanner(company_id)
     kept = await auth.scanner(company_id)
@@ -143,9 +143,8 @@ async def test_a_deleted_scanner_is_refused_and_not_found(auth):
     request = named(auth_pb2.DeleteScannerRequest, company_id, made.scanner.scanner_id)
     await auth.scanners.DeleteScanner(request, **auth.platform)
     assert not await auth.admits(made.api_key)
-    assert isinstance(
-        await failure(auth.scanners.DeleteScanner(request, **auth.platform)), NotFound
-    )
+    assert isinstance(await failure(auth.scanners.DeleteScanner(request, **auth.platform)), NotFound)
+    assert {event.subject for event in bus.published()} >= {SCANNER_CHANGED, API_KEYS_REVOKED}
     listed = await auth.scanners.ListScanners(
         auth_pb2.ListScannersRequest(company_id=company_id), **auth.platform
     )
@@ -192,24 +191,26 @@ async def test_a_rotation_without_overlap_ends_the_old_keys_now(auth, clock):
     assert rotated.previous_expire_time.ToDatetime(tzinfo=clock().tzinfo) == clock()
 
 
-async def test_a_rotation_with_overlap_ends_cached_keys_on_time(auth, clock):
+async def test_a_rotation_with_overlap_ends_cached_keys_on_time(auth, bus, clock, site):
     company_id = await auth.company()
     made = await auth.scanner(company_id)
     assert await auth.admits(made.api_key)  # cached without an end
-    rotated = await auth.scanners.RotateApiKey(
-        named(
-            auth_pb2.RotateApiKeyRequest,
-            company_id,
-            made.scanner.scanner_id,
-            overlap=Duration(seconds=60),
-        ),
-        **auth.platform,
+    request = named(
+        auth_pb2.RotateApiKeyRequest, company_id, made.scanner.scanner_id, overlap=Duration(seconds=60)
     )
-    clock.advance(timedelta(seconds=59))
-    assert await auth.admits(made.api_key)
-    clock.advance(timedelta(seconds=1))
-    assert not await auth.admits(made.api_key)
+    rotated = await auth.scanners.RotateApiKey(request, **auth.platform)
+    assert await auth.admits(made.api_key)  # cached with its end
     assert await auth.admits(rotated.api_key)
+    site.postgres.stop()  # from here on memory alone answers
+    try:
+        clock.advance(timedelta(seconds=59))
+        await bus.beaten(clock)
+        assert await auth.admits(made.api_key)
+        clock.advance(timedelta(seconds=1))
+        assert denied(await auth.check(x_api_key=made.api_key)) == (401, "CREDENTIALS_INVALID")
+        assert await auth.admits(rotated.api_key)
+    finally:
+        site.postgres.start()
 
 
 async def test_a_second_rotation_never_lengthens_a_keys_life(auth, clock):
@@ -297,3 +298,15 @@ async def test_a_token_for_the_edge_is_no_identity_for_a_service(auth):
         )
     )
     assert isinstance(error, Unauthenticated)
+
+
+async def test_a_scanners_last_call_is_told_when_its_replica_has_written_it(auth, start, site, clock):
+    company_id = await auth.company()
+    made = await auth.scanner(company_id)
+    assert await auth.admits(made.api_key)
+    assert not made.scanner.HasField("last_seen_time")
+    await auth.stop()  # what a stopping replica remembers, it writes
+    other = await start()
+    request = named(auth_pb2.GetScannerRequest, company_id, made.scanner.scanner_id)
+    got = await other.scanners.GetScanner(request, **other.platform)
+    assert got.scanner.last_seen_time.ToDatetime(tzinfo=clock().tzinfo) == clock()

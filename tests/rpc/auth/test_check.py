@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import base64
+import json
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from scanmesh.auth.v1 import auth_pb2
+from scanmesh_envoy import external_auth_pb2 as envoy
+
+from services.chassis.identity import METADATA_KEY
+from tests.rpc.auth.replica import denied, token
+
+
+async def networks(auth, company_id, *cidrs):
+    request = auth_pb2.UpdateCompanyRequest(company_id=company_id)
+    request.company.allowed_cidrs.extend(cidrs)
+    request.update_mask.paths.append("allowed_cidrs")
+    await auth.companies.UpdateCompany(request, **auth.platform)
+
+
+async def test_a_key_is_taken_as_header_or_bearer_and_never_handed_on(auth):
+    made = await auth.scanner(await auth.company())
+    by_header = await auth.check(x_api_key=made.api_key)
+    by_bearer = await auth.check(authorization=f"Bearer {made.api_key}")
+    by_both = await auth.check(x_api_key=made.api_key, authorization=f"bearer {made.api_key}")
+    assert by_header == by_bearer == by_both
+    (header,) = by_header.ok_response.headers
+    assert header.header.key == METADATA_KEY
+    assert header.append_action == envoy.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+    assert set(by_header.ok_response.headers_to_remove) == {"x-api-key", "authorization"}
+
+
+async def test_a_credential_gets_the_same_token_for_half_a_minute(auth, clock):
+    made = await auth.scanner(await auth.company())
+    first = token(await auth.check(x_api_key=made.api_key))
+    clock.advance(timedelta(seconds=29))
+    assert token(await auth.check(x_api_key=made.api_key)) == first
+    clock.advance(timedelta(seconds=1))
+    assert token(await auth.check(x_api_key=made.api_key)) != first
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x_api_key": "kmp_scanner_1_nonsense"},
+        {"x_api_key": f"kmp_scanner_1_{uuid4()}"},
+        {"x_api_key": f"kmp_scanner_2147483648_{uuid4()}"},
+        {"x_api_key": f"kmp_scanner_1_{uuid4()},kmp_scanner_1_{uuid4()}"},
+        {"x_api_key": "nonsense", "authorization": "Bearer nonsense"},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer nonsense"},
+        {"authorization": "Basic QTpC"},
+    ],
+)
+async def test_what_is_no_credential_is_refused(auth, headers):
+    answer = await auth.check(**headers)
+    assert answer.status.code == 16
+    assert denied(answer) == (401, "CREDENTIALS_INVALID")
+    sent = {header.header.key: header.header.value for header in answer.denied_response.headers}
+    assert sent == {"content-type": "application/json", "www-authenticate": 'Bearer realm="scanmesh"'}
+
+
+async def test_two_different_credentials_are_none(auth):
+    company_id = await auth.company()
+    one, two = await auth.scanner(company_id), await auth.scanner(company_id)
+    answer = await auth.check(x_api_key=one.api_key, authorization=f"Bearer {two.api_key}")
+    assert denied(answer) == (401, "CREDENTIALS_INVALID")
+
+
+async def test_a_key_is_good_in_the_company_it_names_only(auth):
+    company_id, other = await auth.company(), await auth.company()
+    made = await auth.scanner(company_id)
+    secret = made.api_key.rpartition("_")[2]
+    assert denied(await auth.check(x_api_key=f"kmp_scanner_{other}_{secret}")) == (401, "CREDENTIALS_INVALID")
+
+
+async def test_a_suspended_companys_keys_are_refused_until_it_is_active_again(auth):
+    company_id = await auth.company()
+    made = await auth.scanner(company_id)
+    assert await auth.admits(made.api_key)
+    request = auth_pb2.UpdateCompanyRequest(company_id=company_id)
+    request.company.status = auth_pb2.COMPANY_STATUS_SUSPENDED
+    await auth.companies.UpdateCompany(request, **auth.platform)
+    assert denied(await auth.check(x_api_key=made.api_key)) == (403, "COMPANY_SUSPENDED")
+    request.company.status = auth_pb2.COMPANY_STATUS_ACTIVE
+    await auth.companies.UpdateCompany(request, **auth.platform)
+    assert await auth.admits(made.api_key)
+
+
+async def test_a_call_must_come_from_the_companys_networks(auth):
+    company_id = await auth.company()
+    made = await auth.scanner(company_id)
+    assert await auth.admits(made.api_key)
+    await networks(auth, company_id, "198.51.100.0/24", "2001:db8::/32")
+    key = {"x_api_key": made.api_key}
+    assert denied(await auth.check("192.0.2.1", **key)) == (403, "ADDRESS_NOT_ALLOWED")
+    for inside in ("198.51.100.7", "::ffff:198.51.100.7", "2001:db8::7"):
+        assert (await auth.check(inside, **key)).status.code == 0
+    behind_a_proxy = await auth.check("192.0.2.1", **key, x_envoy_external_address="198.51.100.7")
+    assert behind_a_proxy.status.code == 0
+    await networks(auth, company_id)
+    assert (await auth.check("192.0.2.1", **key)).status.code == 0
+
+
+async def test_a_grpc_caller_is_refused_in_its_own_terms(auth):
+    answer = await auth.check(content_type="application/grpc+proto")
+    sent = {header.header.key: header.header.value for header in answer.denied_response.headers}
+    details = sent["grpc-status-details-bin"]
+    status = status_pb2.Status.FromString(base64.b64decode(details + "=" * (-len(details) % 4)))
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert (status.code, info.reason, info.domain) == (16, "CREDENTIALS_INVALID", "scanmesh.dev")
+    assert answer.denied_response.body == status.message
+    assert "content-type" not in sent
+
+
+async def test_a_refusal_is_the_json_that_services_answer(auth):
+    assert json.loads((await auth.check()).denied_response.body) == {
+        "code": 16,
+        "message": "the request shows no credential",
+        "details": [
+            {
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "CREDENTIALS_INVALID",
+                "domain": "scanmesh.dev",
+                "metadata": {},
+            }
+        ],
+    }

@@ -1,0 +1,79 @@
+"""The feed of changes over a real NATS: what the other tests take from a stand-in."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import pytest
+from scanmesh.auth.v1 import auth_pb2
+
+from services.chassis import bus as real
+from services.chassis import clock, subjects
+from services.chassis.provision import provision
+from tests.rpc.auth.replica import failure, running
+from tests.servers.nats import NatsServer
+from tests.servers.polling import eventually
+
+
+@pytest.fixture
+def nats(tmp_path):
+    server = NatsServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def replicas(site, nats, passwords):
+    """Two replicas, started before the stream is there."""
+    async with AsyncExitStack() as stack:
+        made = []
+        for _ in range(2):
+            connected = await stack.enter_async_context(real.connected(nats.url, "auth"))
+            made.append(await stack.enter_async_context(running(site, connected, passwords, clock.now)))
+        await connected.until_connected()
+        await provision(connected.jetstream, [subjects.CONTROL], max_bytes=2**24)
+        yield made
+
+
+async def trusts_its_memory(replica, site, api_key):
+    """Wait until a key is let in without the database: beats arrive."""
+    assert await replica.admits(api_key)
+    site.postgres.stop()
+    try:
+        await eventually(lambda: replica.admits(api_key), "the feed to be alive")
+    finally:
+        site.postgres.start()
+
+
+async def test_a_revocation_travels_from_replica_to_replica(replicas, site):
+    one, other = replicas
+    made = await one.scanner(await one.company())
+    for replica in replicas:
+        await trusts_its_memory(replica, site, made.api_key)
+    named = {"company_id": made.scanner.company_id, "scanner_id": made.scanner.scanner_id}
+    revoked = await one.scanners.RevokeApiKeys(auth_pb2.RevokeApiKeysRequest(**named), **one.platform)
+    assert revoked.revoked_count == 1
+    assert not await one.admits(made.api_key)
+
+    async def refused():
+        return not await other.admits(made.api_key)
+
+    await eventually(refused, "the key to be refused")
+
+
+async def test_no_cache_is_trusted_while_nats_is_down(replicas, site, nats):
+    one, other = replicas
+    made = await one.scanner(await one.company())
+    await trusts_its_memory(other, site, made.api_key)
+    nats.stop()
+    named = {"company_id": made.scanner.company_id, "scanner_id": made.scanner.scanner_id}
+    await failure(one.scanners.RevokeApiKeys(auth_pb2.RevokeApiKeysRequest(**named), **one.platform))
+
+    async def refused():
+        return not await other.admits(made.api_key)
+
+    await eventually(refused, "the key to be refused for want of beats")
+    nats.start()
+    fresh = await one.scanner(made.scanner.company_id)
+    await trusts_its_memory(other, site, fresh.api_key)

@@ -1,0 +1,60 @@
+"""Streams that the tests of the bus make, and what is in them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import timedelta
+
+from nats.js import api
+
+from services.chassis.bus import Bus, Outcome
+from services.chassis.provision import provision
+from services.chassis.subjects import Durable, Stream
+
+QUEUE = Stream(
+    name="DEMO",
+    subjects=("demo.a", "demo.b"),
+    durables=(
+        Durable("demo-a", "demo.a", max_ack_pending=8),
+        Durable("demo-b", "demo.b", max_ack_pending=4),
+    ),
+)
+FEED = Stream(name="FEED", subjects=("feed.a",), max_age=timedelta(hours=1), expiring=True)
+STREAMS = (QUEUE, FEED)
+MAX_BYTES = 64 * 2**20
+
+
+async def make(bus: Bus, *, max_bytes: int = MAX_BYTES) -> None:
+    """Wait for the bus and make the streams."""
+    await bus.until_connected()
+    await provision(bus.jetstream, STREAMS, max_bytes=max_bytes)
+
+
+async def payloads(bus: Bus, stream: Stream = QUEUE) -> list[bytes]:
+    """Read what a stream holds, in order, when its server answers again."""
+    await bus.until_required(stream)
+    state = (await bus.jetstream.stream_info(stream.name)).state
+    if not state.messages:
+        return []
+    messages: list[api.RawStreamMsg] = [
+        await bus.jetstream.get_msg(stream.name, sequence)
+        for sequence in range(state.first_seq, state.last_seq + 1)
+    ]
+    return [message.data or b"" for message in messages]
+
+
+async def publish(
+    bus: Bus,
+    payload: bytes,
+    *,
+    subject: str = "demo.a",
+    message_id: str = "",
+    seconds: float = 10.0,
+    ttl: timedelta | None = None,
+) -> Outcome:
+    """Publish under `message_id`, or one of its own."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    return await bus.publish(
+        subject, payload, message_id=message_id or secrets.token_hex(16), deadline=deadline, ttl=ttl
+    )

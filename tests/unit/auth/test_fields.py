@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+
+from services.auth import companies, scanners, users
+from services.auth.fields import Problems, resource_id
+from services.chassis.errors import InvalidArgument
+from services.chassis.identity import Role
+
+
+def violations(check, values):
+    problems = Problems()
+    check(problems, values)
+    try:
+        problems.raise_any()
+    except InvalidArgument as error:
+        return [violation.field for violation in error.violations]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("check", "values"),
+    [
+        (companies.check, {"display_name": "x"}),
+        (companies.check, {"display_name": "ü" * 256, "region": "eu_west_1"}),
+        (companies.check, {"allowed_cidrs": ("10.0.0.0/8", "2001:db8::/32", "192.0.2.1")}),
+        (companies.check, {}),
+        (scanners.check, {"location": "", "firmware_version": "v" * 64}),
+        (users.check, {"email": "a@b", "role": Role.VIEWER, "password": "x" * 12}),
+        (users.check, {"password": "ü" * 36}),
+    ],
+)
+def test_what_may_be_stored_is_taken(check, values):
+    assert violations(check, values) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "values", "fields"),
+    [
+        (companies.check, {"display_name": ""}, ["display_name"]),
+        (companies.check, {"display_name": "x" * 257}, ["display_name"]),
+        (companies.check, {"display_name": "a\0"}, ["display_name"]),
+        (companies.check, {"region": "EU"}, ["region"]),
+        (companies.check, {"region": "_eu"}, ["region"]),
+        (companies.check, {"region": "r" * 65}, ["region"]),
+        (companies.check, {"allowed_cidrs": ("10.0.0.1/8",)}, ["allowed_cidrs[0]"]),
+        (companies.check, {"allowed_cidrs": ("10.0.0.0/8", "x")}, ["allowed_cidrs[1]"]),
+        (companies.check, {"allowed_cidrs": ("10.0.0.0/8",) * 257}, ["allowed_cidrs"]),
+        (
+            scanners.check,
+            {"location": "x" * 257, "firmware_version": "v" * 65},
+            ["location", "firmware_version"],
+        ),
+        (users.check, {"email": "a"}, ["email"]),
+        (users.check, {"email": "a@"}, ["email"]),
+        (users.check, {"email": "a\n@b"}, ["email"]),
+        (users.check, {"email": "a@b@c"}, ["email"]),
+        (users.check, {"role": Role.PLATFORM_ADMIN}, ["role"]),
+        (users.check, {"role": Role.SCANNER}, ["role"]),
+        (users.check, {"password": "x" * 11}, ["password"]),
+        (users.check, {"password": "x" * 73}, ["password"]),
+        (users.check, {"password": "ü" * 37}, ["password"]),
+        (users.check, {"password": "x" * 12 + "\0"}, ["password"]),
+    ],
+)
+def test_what_may_not_be_stored_is_refused(check, values, fields):
+    assert violations(check, values) == fields
+
+
+def test_problems_within_a_resource_are_told_with_its_path():
+    problems = Problems()
+    problems.add("update_mask", "first")
+    problems.within("scanner").add("type", "second")
+    with pytest.raises(InvalidArgument) as refused:
+        problems.raise_any()
+    assert [violation.field for violation in refused.value.violations] == ["update_mask", "scanner.type"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "0193A7C5-0000-7000-8000-00000000ABCD",
+        "0193a7c500007000800000000000abcd",
+        "{0193a7c5-0000-7000-8000-00000000abcd}",
+    ],
+)
+def test_only_the_form_the_mesh_writes_is_an_id(text):
+    assert resource_id(text) is None
+
+
+def test_an_id_is_read():
+    text = "0193a7c5-0000-7000-8000-00000000abcd"
+    assert str(resource_id(text)) == text

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from services.auth.keys import Keyring
+from services.auth.resolver import CredentialUnknown, Resolver
+from services.auth.revocations import Revocations
+from services.chassis.errors import Unavailable
+
+KEY = Keyring(b"p" * 32).mint(7)
+
+
+class CountingStore:
+    """A database that counts what it is asked."""
+
+    def __init__(self, answer=None):
+        self.answer = answer
+        self.asked = 0
+        self.up = True
+
+    async def by_key(self, key):
+        self.asked += 1
+        await self.ping()
+        return self.answer
+
+    async def ping(self):
+        if not self.up:
+            raise Unavailable("the database is down")
+
+
+class ForgetfulCache:
+    """A shared tier that keeps nothing."""
+
+    async def get(self, name):
+        return None
+
+    async def put(self, name, credential):
+        pass
+
+
+class StaleCache(ForgetfulCache):
+    """A shared tier that has lost the changes it was told of, as after a crash, but not its records."""
+
+    def __init__(self, record):
+        self._record = record
+
+    async def get(self, name):
+        return self._record
+
+
+@pytest.fixture
+def revocations(clock):
+    made = Revocations()
+    made.beat(clock(), clock())
+    return made
+
+
+@pytest.fixture
+def store(credential):
+    return CountingStore(credential)
+
+
+@pytest.fixture
+def resolver(store, revocations, clock):
+    return Resolver(ForgetfulCache(), store, revocations, clock)
+
+
+async def test_a_known_key_is_answered_from_memory(resolver, store, credential):
+    for _ in range(3):
+        assert await resolver.key(KEY) == credential
+    assert store.asked == 1
+
+
+async def test_memory_is_believed_for_five_minutes(resolver, store, clock, revocations):
+    await resolver.key(KEY)
+    clock.advance(timedelta(minutes=5))
+    revocations.beat(clock(), clock())
+    await resolver.key(KEY)
+    assert store.asked == 2
+
+
+async def test_without_a_beat_nothing_cached_is_believed(resolver, store, clock):
+    clock.advance(timedelta(seconds=2))
+    for _ in range(3):
+        await resolver.key(KEY)
+    assert store.asked == 3
+
+
+async def test_without_beat_and_database_nobody_is_let_in(resolver, store, clock):
+    await resolver.key(KEY)
+    clock.advance(timedelta(seconds=2))
+    store.up = False
+    with pytest.raises(Unavailable):
+        await resolver.key(KEY)
+    with pytest.raises(Unavailable):
+        await resolver.ready()
+
+
+async def test_with_a_beat_known_keys_need_no_database(resolver, store, credential):
+    await resolver.key(KEY)
+    store.up = False
+    assert await resolver.key(KEY) == credential
+    await resolver.ready()
+
+
+async def test_an_unknown_key_is_remembered_for_ten_seconds(resolver, store, clock):
+    store.answer = None
+    for _ in range(3):
+        with pytest.raises(CredentialUnknown):
+            await resolver.key(KEY)
+    assert store.asked == 1
+    clock.advance(timedelta(seconds=10))
+    with pytest.raises(CredentialUnknown):
+        await resolver.key(KEY)
+    assert store.asked == 2
+
+
+async def test_a_failing_database_makes_no_key_unknown(resolver, store, credential):
+    store.up = False
+    with pytest.raises(Unavailable):
+        await resolver.key(KEY)
+    store.up = True
+    assert await resolver.key(KEY) == credential
+
+
+async def test_a_record_in_memory_is_not_believed_once_a_change_of_it_is_known(
+    resolver, store, revocations, clock
+):
+    await resolver.key(KEY)
+    store.answer = None
+    revocations.apply(7, ["key-1"], 31, clock())
+    with pytest.raises(CredentialUnknown):
+        await resolver.key(KEY)
+
+
+async def test_a_shared_record_is_not_believed_if_this_replica_knows_better(
+    store, credential, revocations, clock
+):
+    store.answer = None
+    revocations.apply(7, ["key-1"], 31, clock())
+    with pytest.raises(CredentialUnknown):
+        await Resolver(StaleCache(credential), store, revocations, clock).key(KEY)
+    assert store.asked == 1

@@ -1,0 +1,168 @@
+"""The supervisor with parts that are nothing but shell commands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from deploy.local import state
+from deploy.local.failures import StartFailed
+from deploy.local.parts import NotReady, Part
+from deploy.local.site import Site
+from deploy.local.supervisor import Supervisor
+from tests.servers import polling
+from tests.unit.deploy import sites
+
+FOREVER = "exec sleep 600"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = sites.site(tmp_path / "home")
+    site.home.create()
+    site.home.demo_file.write_text("{}")
+    return site
+
+
+def step(name: str, script: str, *needs: str, marker: Path | None = None) -> Part:
+    return Part(name=name, argv=("sh", "-c", script), needs=needs, marker=marker)
+
+
+def server(name: str, script: str, *needs: str, ready_when: Path | None = None) -> Part:
+    async def ready() -> None:
+        if ready_when is not None and not ready_when.exists():
+            raise NotReady("its file is missing")
+
+    return Part(name=name, argv=("sh", "-c", script), needs=needs, ready=ready)
+
+
+class Running:
+    """A supervisor that runs in the background of a test."""
+
+    def __init__(self, site: Site, *parts: Part) -> None:
+        self.site = site
+        self.supervisor = Supervisor(site, parts, lambda _: None)
+        self.stop = asyncio.Event()
+        self.up = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self.task = asyncio.create_task(self.supervisor.run(self.stop, self.up.set))
+        await asyncio.wait_for(self.up.wait(), 10)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop.set()
+        await asyncio.wait_for(self.task, 10)
+
+    def pid(self, name: str) -> int:
+        [part] = state.read(self.site.home).named(name)
+        return part.process.pid if part.process else 0
+
+    def state(self, name: str) -> str:
+        [part] = state.read(self.site.home).named(name)
+        return part.state
+
+    async def until_state(self, name: str, wanted: str, *, but_pid: int = 0) -> None:
+        async def is_so() -> bool:
+            return self.state(name) == wanted and self.pid(name) != but_pid
+
+        await polling.eventually(is_so, f"{name} to be {wanted}")
+
+
+async def test_parts_start_after_what_they_need_and_stop_before_it(site: Site, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    says = "trap 'echo stop {0} >> {1}; exit' TERM; echo start {0} >> {1}; touch {1}.{0}; sleep 600 & wait"
+    parts = [
+        server(name, says.format(name, told), *needs, ready_when=told.with_suffix(f".{name}"))
+        for name, needs in (("edge", ("service",)), ("service", ("tables",)), ("store", ()))
+    ]
+    async with Running(site, *parts, step("tables", f"echo tables >> {told}", "store")):
+        assert told.read_text().split("\n")[:-1] == ["start store", "tables", "start service", "start edge"]
+    assert told.read_text().split("\n")[4:-1] == ["stop edge", "stop service", "stop store"]
+
+
+async def failure_of(site: Site, *parts: Part) -> StartFailed:
+    with pytest.raises(ExceptionGroup) as group:
+        await asyncio.wait_for(Supervisor(site, parts, print).run(asyncio.Event(), lambda: None), 10)
+    [failure] = group.value.exceptions
+    assert isinstance(failure, StartFailed)
+    return failure
+
+
+async def test_failed_step_tells_its_last_words_and_log(site: Site) -> None:
+    site.home.log("tables").write_text("words of yesterday\n")
+    failure = await failure_of(
+        site, server("store", FOREVER), step("tables", "echo no disk; exit 3", "store")
+    )
+    assert (
+        str(failure)
+        == f"tables did not start: exited with code 3\n  | no disk\nlog: {site.home.log('tables')}"
+    )
+    [store] = state.read(site.home).named("store")
+    assert store.process
+    assert not store.process.alive()
+
+
+async def test_part_that_ends_before_it_is_ready_fails_the_start(site: Site, tmp_path: Path) -> None:
+    failure = await failure_of(site, server("bus", "kill -9 $$", ready_when=tmp_path / "never"))
+    assert str(failure).startswith("bus did not start: was ended by signal 9")
+
+
+async def test_missing_program_fails_the_start(site: Site) -> None:
+    failure = await failure_of(site, Part(name="bus", argv=("/no/such/program",)))
+    assert "/no/such/program" in str(failure)
+
+
+async def test_step_with_a_marker_is_done_once(site: Site, tmp_path: Path) -> None:
+    made, marker = tmp_path / "made", tmp_path / "marker"
+    for _ in range(2):
+        async with Running(site, step("init", f"echo made >> {made}", marker=marker)):
+            pass
+    assert made.read_text() == "made\n"
+
+
+async def test_interrupted_step_leaves_no_marker(site: Site, tmp_path: Path) -> None:
+    await failure_of(site, step("init", "exit 1", marker=tmp_path / "marker"))
+    assert not (tmp_path / "marker").exists()
+
+
+async def test_dead_part_is_started_again_and_mesh_file_names_the_new_process(site: Site) -> None:
+    async with Running(site, server("bus", FOREVER)) as mesh:
+        before = mesh.pid("bus")
+        assert json.loads(site.home.mesh_file.read_text())["processes"]["bus"] == [before]
+        os.kill(before, signal.SIGKILL)
+        await mesh.until_state("bus", "ready", but_pid=before)
+        assert json.loads(site.home.mesh_file.read_text())["processes"]["bus"] == [mesh.pid("bus")]
+
+
+async def test_held_part_stays_down_and_comes_back_when_released(site: Site) -> None:
+    async with Running(site, server("bus", FOREVER)) as mesh:
+        before = mesh.pid("bus")
+        (site.home.holds / "bus").touch()
+        mesh.supervisor.look_at_holds()
+        await mesh.until_state("bus", "held", but_pid=before)
+        assert json.loads(site.home.mesh_file.read_text())["processes"]["bus"] == []
+        (site.home.holds / "bus").unlink()
+        mesh.supervisor.look_at_holds()
+        await mesh.until_state("bus", "ready", but_pid=before)
+
+
+async def test_child_sees_nothing_of_the_callers_environment(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLERS_SECRET", "x")
+    seen = tmp_path / "seen"
+    part = Part(
+        name="look", argv=("sh", "-c", f"env > {seen}; cat >> {seen}"), env={"OWN": "y"}, stdin="from stdin"
+    )
+    async with Running(site, part):
+        pass
+    names = {line.partition("=")[0] for line in seen.read_text().splitlines()}
+    assert names <= {"PATH", "LANG", "TZ", "OWN", "PWD", "SHLVL", "_", "from stdin"}
+    assert {"OWN", "from stdin"} <= names

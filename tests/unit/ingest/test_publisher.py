@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scanmesh.ingest.v1 import events_pb2, scan_pb2
+
+from services.chassis import deadline
+from services.chassis.bus import MAX_PAYLOAD_BYTES, Outcome
+from services.chassis.subjects import Lane
+from services.ingest import publisher
+from services.ingest import scan as rules
+from services.ingest.publisher import MAX_MESSAGE_BYTES, ScanPublisher
+from tests.fakes import identities
+from tests.fakes.bus import Message, RecordingBus
+from tests.fakes.scans import scan, scan_of
+from tests.servers.polling import eventually
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+KIB = 1_024
+
+
+def decoded(bus: RecordingBus) -> list[events_pb2.ScansAccepted]:
+    return [events_pb2.ScansAccepted.FromString(message.payload) for message in bus.offered]
+
+
+def scans_in(bus: RecordingBus) -> list[scan_pb2.Scan]:
+    return [
+        each for message in decoded(bus) for submission in message.submissions for each in submission.scans
+    ]
+
+
+async def publish(bus: RecordingBus, scans: list[scan_pb2.Scan], **identity: object) -> list[bool]:
+    return await ScanPublisher(bus).publish(identities.scanner(**identity), Lane.PREMIUM, scans, NOW)
+
+
+async def test_a_message_says_who_sent_its_scans_where_and_when() -> None:
+    bus, scans = RecordingBus(), [scan(location="a"), scan(location="b")]
+    assert await publish(bus, scans) == [True, True]
+    (message,) = bus.stored
+    assert message.subject == "scan.accepted.v1.premium"
+    assert len(message.message_id) == 32
+    expected = events_pb2.ScansAccepted(derivation_version=1)
+    expected.submissions.add(
+        company_id=identities.COMPANY_ID, scanner_id=identities.SCANNER_ID, region="local", scans=scans
+    ).accept_time.FromDatetime(NOW)
+    assert decoded(bus) == [expected]
+
+
+async def test_nothing_is_published_for_no_scans() -> None:
+    bus = RecordingBus()
+    assert await publish(bus, []) == []
+    assert bus.offered == []
+
+
+async def test_small_scans_travel_in_one_message() -> None:
+    bus = RecordingBus()
+    assert await publish(bus, [scan() for _ in range(1_000)]) == [True] * 1_000
+    assert len(bus.offered) == 1
+
+
+async def test_the_answers_are_those_of_each_scans_message() -> None:
+    bus = RecordingBus()
+    scans = [scan_of(200 * KIB) for _ in range(5)]  # two to a message
+    fates = {0: Outcome.ACKED, 1: Outcome.REFUSED, 2: Outcome.UNKNOWN}
+    bus.fate = lambda message: fates[bus.offered.index(message)]
+    assert await publish(bus, scans) == [True, True, False, False, False]
+    assert len({message.message_id for message in bus.offered}) == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(
+        st.one_of(st.integers(0, 2_000), st.integers(60 * KIB, 256 * KIB), st.integers(255 * KIB, 256 * KIB)),
+        max_size=14,
+    ),
+    region=st.text("abcdefghij", min_size=1, max_size=64),
+)
+async def test_every_scan_travels_once_in_order_in_messages_that_fit(sizes: list[int], region: str) -> None:
+    bus, scans = RecordingBus(), [scan_of(size) for size in sizes]
+    assert await publish(bus, scans, region=region) == [True] * len(scans)
+    assert scans_in(bus) == scans
+    assert all(len(message.payload) <= MAX_MESSAGE_BYTES for message in bus.offered)
+    held = [len(message.submissions[0].scans) for message in decoded(bus)]
+    firsts = [scans[sum(held[: index + 1])] for index in range(len(held) - 1)]
+    # No message was closed too early: the next scan would not have fitted (envelope and lengths: 200 bytes).
+    for message, following in zip(bus.offered, firsts, strict=False):
+        assert len(message.payload) + following.ByteSize() + 200 > MAX_MESSAGE_BYTES
+
+
+@pytest.mark.parametrize("below", range(40))
+async def test_two_scans_that_fill_a_message_to_the_byte_do_not_overfill_it(below: int) -> None:
+    bus = RecordingBus()
+    await publish(bus, [scan_of(256 * KIB - 60 - below), scan_of(256 * KIB)])
+    assert all(len(message.payload) <= MAX_MESSAGE_BYTES for message in bus.offered)
+
+
+TEXT = st.text(max_size=300)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.builds(
+        scan,
+        location=TEXT,
+        operator=TEXT,
+        data=st.text(max_size=4_400),
+        attributes=st.dictionaries(
+            st.text(max_size=66),
+            st.one_of(TEXT, st.sampled_from([character * 1_024 for character in "x😀\0"])),
+            max_size=66,
+        ),
+    )
+)
+async def test_whatever_has_no_violation_fits_onto_the_bus_unchanged(submitted: scan_pb2.Scan) -> None:
+    rules.normalise(submitted)
+    if rules.violations(submitted, NOW):
+        return
+    bus = RecordingBus()
+    assert await publish(bus, [submitted]) == [True]
+    assert scans_in(bus) == [submitted]
+    assert len(bus.offered[0].payload) <= MAX_MESSAGE_BYTES <= MAX_PAYLOAD_BYTES
+
+
+async def test_the_largest_scan_fits_into_one_message() -> None:
+    largest = scan_of(rules.MAX_BYTES)
+    assert rules.violations(largest, NOW, max_attribute_value=rules.MAX_BYTES) == ()
+    bus = RecordingBus()
+    assert await publish(bus, [largest, largest], region="r" * 64) == [True, True]
+    assert all(len(message.payload) <= MAX_MESSAGE_BYTES for message in bus.offered)
+
+
+async def test_a_publish_ends_before_its_callers_deadline() -> None:
+    deadlines = []
+
+    class Clocked(RecordingBus):
+        async def publish(self, *args: object, deadline: float, **others: object) -> Outcome:
+            deadlines.append(deadline)
+            return await super().publish(*args, deadline=deadline, **others)
+
+    at = deadline.begin(4)
+    await publish(Clocked(), [scan()])
+    (by,) = deadlines
+    assert at - 0.5 <= by < at
+
+
+async def test_a_caller_that_hangs_up_does_not_cancel_what_was_begun() -> None:
+    bus = RecordingBus()
+    bus.open.clear()
+
+    async def begun() -> bool:
+        return bool(bus.offered)
+
+    async with publisher.running(bus) as scans:
+        call = asyncio.create_task(scans.publish(identities.SCANNER, Lane.BULK, [scan()], NOW))
+        await eventually(begun, "the publish to begin")
+        call.cancel()
+        await asyncio.wait([call])
+        assert call.cancelled()
+        assert bus.stored == []
+        bus.open.set()
+    assert len(bus.stored) == 1  # leaving waited for it
+
+
+async def test_leaving_waits_also_for_a_publish_that_fails() -> None:
+    def fail(_: Message) -> Outcome:
+        raise RuntimeError("a fault")
+
+    bus = RecordingBus()
+    bus.fate = fail
+    async with publisher.running(bus) as scans:
+        with pytest.raises(RuntimeError, match="a fault"):
+            await scans.publish(identities.SCANNER, Lane.BULK, [scan()], NOW)
+
+
+async def test_after_its_callers_deadline_nothing_is_published() -> None:
+    bus = RecordingBus()
+    deadline.begin(timedelta(milliseconds=1).total_seconds())
+    assert await publish(bus, [scan()]) == [False]
+    assert bus.stored == []
