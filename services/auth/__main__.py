@@ -111,6 +111,18 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
         AuthorizationServicer(recogniser, secrets.signer, seen, clock=now),
         needs=[resolver.ready],
     )
+    _add_operators(server, settings, outside, secrets, control)
+    work = (control.follow(), control.beat(), control.publish_left_behind(), sightings.keep_flushing(seen))
+    async with _running(server, *work):
+        yield server
+    await sightings.flush(seen)
+
+
+def _add_operators(
+    server: Server, settings: Settings, outside: Outside, secrets: Secrets, control: Control
+) -> None:
+    """Serve the operators' RPCs: all of them need the database."""
+    db, now = outside.db, outside.now
     server.add(
         auth_pb2_grpc.add_SessionServiceServicer_to_server,
         SessionServicer(SessionStore(db), outside.passwords, secrets.tokens, control, clock=now),
@@ -134,23 +146,35 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
     server.add(
         auth_pb2_grpc.add_AuditServiceServicer_to_server, AuditServicer(AuditStore(db)), needs=[db.ping]
     )
-    async with _running(
-        control.follow(), control.beat(), control.publish_left_behind(), sightings.keep_flushing(seen)
-    ):
-        yield server
-    await sightings.flush(seen)
 
 
 @asynccontextmanager
-async def _running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Keep work running beside the body; work that fails ends the process, which is then started anew."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(each) for each in work]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
+async def _running(server: Server, *work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Keep work running beside the body. A fault of it ends the process, which is then started anew.
+
+    What is away for a time is no fault: each work goes on by itself when it is back. And an end is no cut: the server
+    first finishes its calls, with the rest of the work still at their side.
+
+    Raises:
+        ExceptionGroup: the faults.
+    """
+    tasks = [asyncio.create_task(each) for each in work]
+    for task in tasks:
+        task.add_done_callback(lambda ended: _end(server, ended))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    if faults := [end for end in ends if isinstance(end, Exception)]:
+        raise ExceptionGroup("background work failed", faults)
+
+
+def _end(server: Server, ended: asyncio.Task[None]) -> None:
+    if not ended.cancelled():
+        _log.critical("background work has ended, so this process does", exc_info=ended.exception())
+        server.end()
 
 
 async def bootstrap(settings: BootstrapSettings, *, now: Clock = clock.now) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -85,9 +85,9 @@ class SharedCache:
             Unavailable: Valkey did not take it, or did not say so in time.
         """
         seconds = int(KEPT.total_seconds())
+        raising = self._run(_RAISE, _changes(company_id), seconds, revision, *map(_field, subjects))
         try:
-            async with asyncio.timeout(_WRITE_SECONDS):
-                await self._run(_RAISE, _changes(company_id), seconds, revision, *map(_field, subjects))
+            await _answer(raising, _WRITE_SECONDS)
         except (RedisError, OSError, TimeoutError) as error:
             _failures.add(1)
             raise Unavailable("the shared cache is not available") from error
@@ -119,14 +119,13 @@ class SharedCache:
     async def _command(self, *words: Any) -> Any:
         return await self._valkey.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py's own
 
-    async def _attempt(self, work: Callable[[], Awaitable[T]]) -> T | None:
+    async def _attempt(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """Do work that Valkey is worth asking for; None if it cannot be asked, or does not answer in time."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._paused_until:
             return None
         try:
-            async with asyncio.timeout(_READ_SECONDS):
-                return await work()
+            return await _answer(work(), _READ_SECONDS)
         except (RedisError, OSError, TimeoutError) as error:
             self._paused_until = loop.time() + _PAUSE_SECONDS
             _failures.add(1)
@@ -140,7 +139,8 @@ async def connected(url: Secret) -> AsyncIterator[SharedCache]:
     pool = BlockingConnectionPool.from_url(
         url.reveal(),
         max_connections=_CONNECTIONS,
-        timeout=_READ_SECONDS,
+        timeout=_WRITE_SECONDS,
+        socket_timeout=_WRITE_SECONDS,  # so long does a call that nobody waits for any more keep its connection
         socket_connect_timeout=_WRITE_SECONDS,
         retry=Retry(NoBackoff(), 1),  # a connection that Valkey has closed meanwhile is replaced, once
     )
@@ -149,6 +149,29 @@ async def connected(url: Secret) -> AsyncIterator[SharedCache]:
         yield SharedCache(valkey)
     finally:
         await valkey.aclose()
+
+
+async def _answer(call: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Wait for a call's answer, and not for its end: redis-py swallows a cancellation now and then.
+
+    Raises:
+        TimeoutError: there is none after so long.
+    """
+    task = asyncio.create_task(call)
+    task.add_done_callback(_take_note)
+    try:
+        await asyncio.wait([task], timeout=seconds)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
+
+
+def _take_note(task: asyncio.Task[Any]) -> None:
+    """Retrieve the error of a call that may have been given up, else asyncio logs it as never retrieved."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _changes(company_id: int) -> str:

@@ -8,10 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from services.auth.fields import MAX_NAME, Problems, check_networks, check_region, check_text
+from services.auth.fields import MAX_NAME, Problems, check_networks, check_region, check_text, network
 from services.chassis.errors import NotFound, PermissionDenied
 from services.chassis.identity import Role
 
+MAX_ID = 2**31 - 1
+"""Greatest number a company can have."""
 _MAX_CIDRS = 256
 MUTABLE = frozenset({"display_name", "status", "region", "allowed_cidrs"})
 _PLATFORM_ONLY = frozenset({"status", "region"})
@@ -54,6 +56,13 @@ def check(problems: Problems, values: Mapping[str, Any]) -> None:
     if len(values.get("allowed_cidrs", ())) > _MAX_CIDRS:
         problems.add("allowed_cidrs", f"must be at most {_MAX_CIDRS} networks")
     check_networks(problems, "allowed_cidrs", values.get("allowed_cidrs", ()))
+
+
+def normal(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer fields that were checked as they are stored: each network in the one form it is shown in."""
+    if "allowed_cidrs" not in values:
+        return dict(values)
+    return {**values, "allowed_cidrs": tuple(map(network, values["allowed_cidrs"]))}
 
 
 def authorise_update(role: Role, names: Iterable[str]) -> None:

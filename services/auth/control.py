@@ -63,7 +63,7 @@ class Control:
             Unavailable: somebody could not be told; the mark stays, and some replica tries again each second.
         """
         try:
-            changes = await self._marks.due(company_id, self._clock())
+            changes = await self._marks.due(company_id)
         except Unavailable as error:
             raise NotPublished from error
         if not await self._publish_all(changes):
@@ -116,7 +116,7 @@ class Control:
 
     async def _publish_some(self) -> bool:
         """Publish as many marks as one claim takes, and tell whether there is nothing more to do for now."""
-        changes = await self._marks.claim(self._clock(), limit=_CLAIMED_AT_ONCE)
+        changes = await self._marks.claim(limit=_CLAIMED_AT_ONCE)
         published = await self._publish_all(changes)
         if not published:
             _log.warning("changes are left to publish")

@@ -57,12 +57,21 @@ def check_region(problems: Problems, field: str, value: str) -> None:
         problems.add(field, f"must be lower_snake, at most {_MAX_REGION} characters")
 
 
+def network(text: str) -> str | None:
+    """Answer a network in CIDR form, an address as the network of it alone; None if the text is neither.
+
+    Host bits must be zero, for they would say more than is meant; a zone means something on one machine only.
+    """
+    try:
+        return None if "%" in text else str(ipaddress.ip_network(text))
+    except ValueError:
+        return None
+
+
 def check_networks(problems: Problems, field: str, values: Iterable[str]) -> None:
-    """Check networks in CIDR form; host bits must be zero, for they would say more than is meant."""
+    """Check networks."""
     for index, value in enumerate(values):
-        try:
-            ipaddress.ip_network(value)
-        except ValueError:
+        if network(value) is None:
             problems.add(f"{field}[{index}]", "must be a network in CIDR form, such as 198.51.100.0/24")
 
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import bcrypt
 
+from services.auth import companies
 from services.chassis.errors import Unauthenticated
 
 PREFIX = "kmp_scanner_"
@@ -22,7 +23,6 @@ _PATTERN = re.compile(
     PREFIX + r"([1-9][0-9]{0,9})_[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
     re.ASCII,
 )
-_MAX_COMPANY = 2**31 - 1
 _BCRYPT_COST = 4  # bcrypt's least: 1 ms, once per key and replica
 
 
@@ -68,7 +68,7 @@ class Keyring:
             KeyMalformed: it is not of the form.
         """
         match = _PATTERN.fullmatch(text)
-        if match is None or int(match[1]) > _MAX_COMPANY:
+        if match is None or int(match[1]) > companies.MAX_ID:
             raise KeyMalformed
         return PresentedKey(int(match[1]), hmac.digest(self._pepper, text.encode(), "sha256"), text)
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from services.auth import companies
 from services.auth.fields import Problems
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000
-_MAX_COMPANY = 2**31 - 1
 
 Key = TypeVar("Key", int, UUID)
 Row = TypeVar("Row")
@@ -57,9 +57,9 @@ def parse(page_size: int, page_token: str, *, listing: str, key: Callable[[str],
 
 def company_key(text: str) -> int | None:
     """Read a company's id; None if it is none."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MAX_COMPANY))):
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(companies.MAX_ID))):
         return None
-    return int(text) if int(text) <= _MAX_COMPANY else None
+    return int(text) if int(text) <= companies.MAX_ID else None
 
 
 def cut(rows: Sequence[Row], page: Page[Key]) -> tuple[Sequence[Row], bool]:

@@ -6,14 +6,16 @@ makes auth slow, never wrong; and a database that is away leaves those at work w
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.auth.cache import SharedCache
 from services.auth.credentials import Credential
 from services.auth.keys import PREFIX, Keyring, PresentedKey
 from services.auth.recent import Recent
-from services.auth.revocations import Revocations
+from services.auth.revocations import MAX_SILENCE, Revocations
 from services.auth.store_credential import CredentialStore
 from services.auth.tokens import AccessToken, AccessTokens
 from services.chassis import telemetry
@@ -36,6 +38,12 @@ class CredentialUnknown(Unauthenticated):
 
     def __init__(self) -> None:
         super().__init__("the credential is not valid")
+
+
+@dataclass(frozen=True, slots=True)
+class _Loading:
+    task: asyncio.Task[Credential]
+    began: float
 
 
 class Recogniser:
@@ -73,6 +81,7 @@ class Resolver:
         self._clock = clock
         self._known: Recent[str, Credential] = Recent(_MOST_KNOWN)
         self._unknown: Recent[str, datetime] = Recent(_MOST_UNKNOWN)
+        self._loading: dict[str, _Loading] = {}
 
     async def key(self, key: PresentedKey) -> Credential:
         """Answer what an API key is worth.
@@ -126,6 +135,30 @@ class Resolver:
         return shared
 
     async def _load(self, name: str, load: Callable[[], Awaitable[Credential | None]]) -> Credential:
+        """Load a credential, once for all who ask for it meanwhile: else a cold start would be a flood of one query.
+
+        Who joins is answered from before it asked. So nobody joins a load older than news may be, nor believes what it
+        brings when a change is known by now that it lacks.
+        """
+        now = asyncio.get_running_loop().time()
+        loading = self._loading.get(name)
+        if loading is None or now - loading.began > MAX_SILENCE.total_seconds():
+            return await asyncio.shield(self._begin(name, load, now).task)
+        credential = await asyncio.shield(loading.task)
+        return await self._load(name, load) if self._revocations.outdated(credential) else credential
+
+    def _begin(self, name: str, load: Callable[[], Awaitable[Credential | None]], now: float) -> _Loading:
+        # A task of its own: it goes on for the others when the first one who asked is cancelled.
+        begun = self._loading[name] = _Loading(asyncio.create_task(self._fill(name, load)), now)
+
+        def ended(_: asyncio.Task[Credential]) -> None:
+            if self._loading.get(name) is begun:
+                del self._loading[name]
+
+        begun.task.add_done_callback(ended)
+        return begun
+
+    async def _fill(self, name: str, load: Callable[[], Awaitable[Credential | None]]) -> Credential:
         credential = await load()
         now = self._clock()
         _lookups.add(1, {"tier": "database"})

@@ -8,8 +8,10 @@ it is outdated whenever it is looked at.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from math import inf
+from time import monotonic
 
 from services.auth.credentials import COMPANY, Credential
 
@@ -23,9 +25,16 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Revocations:
     """The greatest published revision of every company, holder and credential changed lately."""
 
-    def __init__(self) -> None:
+    def __init__(self, elapsed: Callable[[], float] = monotonic) -> None:
+        """Begin with none.
+
+        Args:
+            elapsed: seconds since some moment, by a clock that nobody sets.
+        """
+        self._elapsed = elapsed
         self._revisions: OrderedDict[tuple[int, str], tuple[int, datetime]] = OrderedDict()
         self._last_beat = _NEVER
+        self._last_beat_elapsed = -inf
 
     def apply(self, company_id: int, subjects: Iterable[str], revision: int, now: datetime) -> None:
         """Learn of a change; older and repeated news change nothing."""
@@ -41,11 +50,19 @@ class Revocations:
         A beat counts from when it was sent, so a reader that catches up is not deceived by beats it finds on the
         way; a sender whose clock is fast cannot make one count from later than its arrival.
         """
-        self._last_beat = max(self._last_beat, min(beat_time, now))
+        age = max(now - beat_time, timedelta())
+        elapsed = self._elapsed() - age.total_seconds()
+        if elapsed > self._last_beat_elapsed:
+            self._last_beat, self._last_beat_elapsed = now - age, elapsed
 
     def alive(self, now: datetime) -> bool:
-        """Tell whether everything published until a second ago is known here."""
-        return now - self._last_beat <= MAX_SILENCE
+        """Tell whether everything published until a second ago is known here.
+
+        By both clocks: the one that tells the time may be set back, the other one stands still while the machine
+        is suspended.
+        """
+        silence = self._elapsed() - self._last_beat_elapsed
+        return now - self._last_beat <= MAX_SILENCE and silence <= MAX_SILENCE.total_seconds()
 
     def outdated(self, credential: Credential) -> bool:
         """Tell whether a change is known that the record does not contain."""

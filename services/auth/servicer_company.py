@@ -20,7 +20,7 @@ _ENUMS: dict[str, wire.Closed[Any]] = {"status": wire.COMPANY_STATUS}
 
 
 class CompanyServicer(auth_pb2_grpc.CompanyServiceServicer):
-    """Creates companies and changes them; a suspended one is refused everywhere when the answer is OK."""
+    """Creates companies and changes them; a suspended one is refused everywhere a second after the answer."""
 
     def __init__(self, store: CompanyStore, control: Control, *, region: str, clock: Clock) -> None:
         self._store = store
@@ -71,7 +71,7 @@ def _parse_new(company: auth_pb2.Company, region: str) -> dict[str, Any]:
     values["region"] = values["region"] or region
     companies.check(problems.within("company"), values)
     problems.raise_any()
-    return values
+    return companies.normal(values)
 
 
 def _parse_update(request: auth_pb2.UpdateCompanyRequest) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _parse_update(request: auth_pb2.UpdateCompanyRequest) -> dict[str, Any]:
     values = wire.read(problems.within("company"), request.company, names, _ENUMS)
     companies.check(problems.within("company"), values)
     problems.raise_any()
-    return values
+    return companies.normal(values)
 
 
 def _render(company: Company) -> auth_pb2.Company:

@@ -23,7 +23,7 @@ _ENUMS: dict[str, wire.Closed[Any]] = {"status": wire.SCANNER_STATUS, "type": wi
 
 
 class ScannerServicer(auth_pb2_grpc.ScannerServiceServicer):
-    """Registers scanners and changes them; a revoked key is refused everywhere when the answer is OK."""
+    """Registers scanners and changes them; a revoked key is refused everywhere a second after the answer."""
 
     def __init__(self, store: ScannerStore, keyring: Keyring, control: Control, *, clock: Clock) -> None:
         self._store = store

@@ -13,21 +13,13 @@ from services.auth import users, wire
 from services.auth.control import Control
 from services.auth.credentials import CompanySuspended
 from services.auth.passwords import Passwords
-from services.auth.sessions import PresentedToken, RefreshTokenInvalid, Session, Verdict
+from services.auth.sessions import PresentedToken, RefreshTokenInvalid, Session, SignInRefused, Verdict
 from services.auth.store_session import SessionStore, SignIn
 from services.auth.tokens import SessionTokens
 from services.chassis import identity
 from services.chassis.clock import Clock
-from services.chassis.errors import Unauthenticated
 
 _log = logging.getLogger(__name__)
-
-
-class SignInRefused(Unauthenticated):
-    """Email, password or status is wrong; which one is nobody's business."""
-
-    def __init__(self) -> None:
-        super().__init__("email or password is wrong")
 
 
 class SessionServicer(auth_pb2_grpc.SessionServiceServicer):
@@ -54,17 +46,21 @@ class SessionServicer(auth_pb2_grpc.SessionServiceServicer):
     ) -> auth_pb2.CreateSessionResponse:
         who = await self._authenticate(request.email, request.password)
         entry = self._trail.entry("CreateSession", by=(str(who.user_id), who.role))
-        session = await self._store.create(who.company_id, who.user_id, entry)
+        session = await self._store.create(who, entry)
         return auth_pb2.CreateSessionResponse(**self._issue(session))
 
     async def RefreshSession(
         self, request: auth_pb2.RefreshSessionRequest, context: Any
     ) -> auth_pb2.RefreshSessionResponse:
         shown = self._tokens.refresh.read(request.refresh_token)
-        session = await self._living(shown)
+        session, who = await self._living(shown)
         self._tokens.refresh.verify(shown, session)
-        verdict, session = await self._store.show(shown, self._clock())
+        entry = self._trail.entry("RefreshSession", by=(str(who.user_id), who.role))
+        verdict, session = await self._store.show(shown, entry)
         if verdict is Verdict.END:
+            _log.warning(
+                "a used refresh token ended its session", extra={"session_id": str(session.session_id)}
+            )
             await self._control.settle(session.company_id)
             raise RefreshTokenInvalid
         return auth_pb2.RefreshSessionResponse(**self._issue(session))
@@ -81,7 +77,9 @@ class SessionServicer(auth_pb2_grpc.SessionServiceServicer):
         return httpbody_pb2.HttpBody(content_type="application/json", data=self._tokens.jwks)
 
     async def _authenticate(self, email: str, password: str) -> SignIn:
-        who = await self._store.sign_in(users.normal_email(email))
+        email = users.normal_email(email)
+        # What cannot be an email is nobody's, and may be what the store cannot even be asked for.
+        who = await self._store.sign_in(email) if users.is_email(email) else None
         # An unknown email costs the same time, so it cannot be told from a known one.
         right = await self._passwords.matches(password, who.password_hash if who is not None else None)
         if who is None or not right or not who.user_active:
@@ -91,14 +89,14 @@ class SessionServicer(auth_pb2_grpc.SessionServiceServicer):
             raise CompanySuspended
         return who
 
-    async def _living(self, shown: PresentedToken) -> Session:
+    async def _living(self, shown: PresentedToken) -> tuple[Session, SignIn]:
         found = await self._store.get(shown.company_id, shown.session_id, self._clock())
         if found is None:
             raise RefreshTokenInvalid
         session, who = found
         if not who.company_active:
             raise CompanySuspended
-        return session
+        return session, who
 
     def _issue(self, session: Session) -> dict[str, Any]:
         access_token, expires = self._tokens.access.mint(session, self._clock())

@@ -21,7 +21,7 @@ _ENUMS: dict[str, wire.Closed[Any]] = {"role": wire.ROLE, "status": wire.USER_ST
 
 
 class UserServicer(auth_pb2_grpc.UserServiceServicer):
-    """Creates users and changes them; a disabled one is refused everywhere when the answer is OK."""
+    """Creates users and changes them; a disabled one is refused everywhere a second after the answer."""
 
     def __init__(self, store: UserStore, passwords: Passwords, control: Control, *, clock: Clock) -> None:
         self._store = store

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from uuid import UUID
 
+from services.auth import companies
 from services.auth.fields import resource_id
 from services.chassis.errors import Unauthenticated
 
@@ -28,7 +29,6 @@ GRACE = timedelta(seconds=60)
 """How long after a renewal its answer can be asked for again."""
 SEED_BYTES = 32
 _PATTERN = re.compile(r"kmr_([0-9]{1,10})_([0-9a-f-]{36})_([0-9]{1,9})_([0-9A-Za-z_-]{43})", re.ASCII)
-_MAX_COMPANY = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,13 @@ class Verdict(Enum):
     END = auto()
 
 
+class SignInRefused(Unauthenticated):
+    """Email, password or status is wrong; which one is nobody's business."""
+
+    def __init__(self) -> None:
+        super().__init__("email or password is wrong")
+
+
 class RefreshTokenInvalid(Unauthenticated):
     """The refresh token is malformed, not ours, used up, or of a session that has ended."""
 
@@ -92,7 +99,7 @@ class RefreshTokens:
         """
         match = _PATTERN.fullmatch(text)
         session_id = resource_id(match[2]) if match else None
-        if match is None or session_id is None or int(match[1]) > _MAX_COMPANY:
+        if match is None or session_id is None or int(match[1]) > companies.MAX_ID:
             raise RefreshTokenInvalid
         return PresentedToken(int(match[1]), session_id, int(match[3]), text)
 

@@ -45,7 +45,7 @@ async def living(
 
 async def revoke(connection: AsyncConnection, scanner: AnyRow, now: datetime) -> int:
     """End a scanner's keys now, mark that for publication, and answer how many there were."""
-    return await _end(connection, scanner, {"revoke_time": now}, now, due=now)
+    return await _end(connection, scanner, {"revoke_time": now}, now)
 
 
 async def retire(connection: AsyncConnection, scanner: AnyRow, overlap: timedelta, now: datetime) -> None:
@@ -55,11 +55,16 @@ async def retire(connection: AsyncConnection, scanner: AnyRow, overlap: timedelt
     """
     end = now + overlap
     ends = sa.func.least(sa.func.coalesce(table.c.expire_time, end), end)
-    await _end(connection, scanner, {"expire_time": ends}, now, due=end)
+    await _end(connection, scanner, {"expire_time": ends}, now, after=overlap)
 
 
 async def _end(
-    connection: AsyncConnection, scanner: AnyRow, values: dict[str, Any], now: datetime, *, due: datetime
+    connection: AsyncConnection,
+    scanner: AnyRow,
+    values: dict[str, Any],
+    now: datetime,
+    *,
+    after: timedelta = timedelta(),
 ) -> int:
     revision = await next_revision(connection)
     ended = (
@@ -80,7 +85,7 @@ async def _end(
             credential_ids=tuple(map(str, key_ids)),
             active=False,
         )
-        await mark(connection, change, due=due)
+        await mark(connection, change, after=after)
     return len(key_ids)
 
 

@@ -1,10 +1,14 @@
-"""Marks: changes that are committed and not yet published everywhere."""
+"""Marks: changes that are committed and not yet published everywhere.
+
+When a mark is due and how long it is claimed is told by the database's clock, the only one that replicas share: by
+their own ones, a mark of one whose clock is fast would not be due for the others, nor for itself once it is set right.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,9 +19,9 @@ from services.chassis.database import Database
 from services.chassis.identity import PLATFORM
 
 _CLAIM = timedelta(seconds=1)
-"""How long a replica keeps a mark to itself, by the database's clock, the only one they share: longer than one attempt
-to publish it takes."""
+"""How long a replica keeps a mark to itself: longer than one attempt to publish it takes."""
 _COLUMNS = [marks.c[field.name] for field in fields(Change)]
+_DUE = marks.c.due_time <= sa.func.now()
 
 
 async def next_revision(connection: AsyncConnection) -> int:
@@ -25,16 +29,16 @@ async def next_revision(connection: AsyncConnection) -> int:
     return (await connection.execute(sa.select(revisions.next_value()))).scalar_one()
 
 
-async def mark(connection: AsyncConnection, change: Change, *, due: datetime | None = None) -> None:
+async def mark(connection: AsyncConnection, change: Change, *, after: timedelta = timedelta()) -> None:
     """Note a change for publication, in the transaction that makes it.
 
     Args:
         connection: the transaction.
         change: what is changed.
-        due: when it is to be published, if not at once.
+        after: how long after the transaction it is to be published.
     """
     row = {column.name: getattr(change, column.name) for column in _COLUMNS}
-    row["due_time"] = due or change.change_time
+    row["due_time"] = sa.func.now() + after
     row["claim_time"] = sa.func.now()
     await connection.execute(sa.insert(marks).values(row))
 
@@ -45,21 +49,21 @@ class MarkStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def due(self, company_id: int, now: datetime) -> Sequence[Change]:
+    async def due(self, company_id: int) -> Sequence[Change]:
         """Answer every change of a company that should have been published by now, oldest first."""
-        query = sa.select(*_COLUMNS).where(marks.c.company_id == company_id, marks.c.due_time <= now)
+        query = sa.select(*_COLUMNS).where(marks.c.company_id == company_id, _DUE)
         async with self._database.transaction(company_id=company_id) as connection:
             rows = await connection.execute(query.order_by(marks.c.revision))
             return [_change(row) for row in rows]
 
-    async def claim(self, now: datetime, *, limit: int) -> Sequence[Change]:
+    async def claim(self, *, limit: int) -> Sequence[Change]:
         """Answer changes of any company that nobody has published, oldest first, and keep them for a second.
 
         Another replica skips them meanwhile; when this one is killed, they are free again after that second.
         """
         free = (
             sa.select(marks.c.company_id, marks.c.change_id)
-            .where(marks.c.due_time <= now, marks.c.claim_time <= sa.func.now())
+            .where(_DUE, marks.c.claim_time <= sa.func.now())
             .order_by(marks.c.due_time)
             .limit(limit)
             .with_for_update(skip_locked=True)

@@ -52,11 +52,12 @@ class SeenStore:
 
     async def flush(self, seen: Seen) -> None:
         """Write the sightings since the last flush. What cannot be written is forgotten: newer ones come."""
-        for company_id, sightings in seen.take().items():
-            try:
+        try:
+            for company_id, sightings in seen.take().items():
                 await self.write(company_id, sightings)
-            except Unavailable as error:
-                _log.warning("sightings are lost", extra={"company_id": company_id, "error": str(error)})
+        except Unavailable as error:
+            # The rest is not even tried: a process that stops would wait once per company for a frozen database.
+            _log.warning("sightings are lost", extra={"error": str(error)})
 
     async def keep_flushing(self, seen: Seen) -> None:
         """Flush from time to time, for ever."""

@@ -13,7 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.auth import audit, sessions, store_audit, store_company
 from services.auth.changes import Change, Kind
-from services.auth.sessions import LIFETIME, SEED_BYTES, PresentedToken, RefreshTokenInvalid, Session, Verdict
+from services.auth.sessions import (
+    LIFETIME,
+    SEED_BYTES,
+    PresentedToken,
+    RefreshTokenInvalid,
+    Session,
+    SignInRefused,
+    Verdict,
+)
 from services.auth.store_mark import mark, next_revision
 from services.auth.tables import AnyRow, emails, users
 from services.auth.tables import sessions as table
@@ -41,23 +49,29 @@ class SessionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, company_id: int, user_id: UUID, entry: audit.Entry) -> Session:
-        """Store a new session of a user, and forget those of the user that are long over."""
+    async def create(self, who: SignIn, entry: audit.Entry) -> Session:
+        """Store a new session of a user, and forget those of the user that are long over.
+
+        Raises:
+            SignInRefused: the password was changed or the user disabled since `who` was read, which took a while.
+        """
         row = {
-            "company_id": company_id,
+            "company_id": who.company_id,
             "session_id": uuid7(),
-            "user_id": user_id,
+            "user_id": who.user_id,
             "seed": secrets.token_bytes(SEED_BYTES),
             "generation": 1,
             "rotate_time": entry.time,
             "expire_time": entry.time + LIFETIME,
         }
-        async with self._database.transaction(company_id=company_id) as connection:
-            await connection.execute(
-                sa.delete(table).where(*_of_user(company_id, user_id), table.c.expire_time < entry.time)
-            )
+        async with self._database.transaction(company_id=who.company_id) as connection:
+            # Locked, so that whoever changes the user next finds this session and ends it too.
+            if not _same(who, await _user(connection, who.company_id, who.user_id, lock=True)):
+                raise SignInRefused
+            over = table.c.expire_time < entry.time
+            await connection.execute(sa.delete(table).where(*_of_user(who), over))
             stored = await connection.execute(sa.insert(table).values(row).returning(table))
-            await store_audit.write(connection, entry, company_id=company_id, resource_id=user_id)
+            await store_audit.write(connection, entry, company_id=who.company_id, resource_id=who.user_id)
             return _session(stored.one())
 
     async def sign_in(self, email: str) -> SignIn | None:
@@ -78,31 +92,30 @@ class SessionStore:
                 return None
             return _session(row), await _sign_in(connection, company_id, row.user_id)
 
-    async def show(self, shown: PresentedToken, now: datetime) -> tuple[Verdict, Session]:
-        """Do to a session what showing this refresh token, which is known to be one of its, does.
+    async def show(self, shown: PresentedToken, entry: audit.Entry) -> tuple[Verdict, Session]:
+        """Do to a session what showing this refresh token, which is known to be one of its, does; audit only its end.
 
         Raises:
             RefreshTokenInvalid: the session has ended.
         """
         async with self._database.transaction(company_id=shown.company_id) as connection:
             # One after the other: of two that show the same token, the second one sees what the first one did.
-            query = _living(shown.company_id, shown.session_id, now).with_for_update()
+            query = _living(shown.company_id, shown.session_id, entry.time).with_for_update()
             row = (await connection.execute(query)).one_or_none()
             if row is None:
                 raise RefreshTokenInvalid
             session = _session(row)
-            verdict = sessions.judge(session, shown.generation, now)
+            verdict = sessions.judge(session, shown.generation, entry.time)
             if verdict is Verdict.RENEW:
-                session = await _renew(connection, session, now)
+                session = await _renew(connection, session, entry.time)
             if verdict is Verdict.END:
-                await end(connection, shown.company_id, table.c.session_id == shown.session_id, now)
+                await _end(connection, session.company_id, session.session_id, entry)
             return verdict, session
 
     async def end(self, company_id: int, session_id: UUID, entry: audit.Entry) -> None:
         """End a session; one that has ended stays as it is."""
         async with self._database.transaction(company_id=company_id) as connection:
-            if await end(connection, company_id, table.c.session_id == session_id, entry.time):
-                await store_audit.write(connection, entry, company_id=company_id, resource_id=session_id)
+            await _end(connection, company_id, session_id, entry)
 
 
 async def end(
@@ -120,9 +133,25 @@ async def end(
     return bool(rows)
 
 
+async def _end(connection: AsyncConnection, company_id: int, session_id: UUID, entry: audit.Entry) -> None:
+    if await end(connection, company_id, table.c.session_id == session_id, entry.time):
+        await store_audit.write(connection, entry, company_id=company_id, resource_id=session_id)
+
+
+async def _user(connection: AsyncConnection, company_id: int, user_id: UUID, *, lock: bool = False) -> AnyRow:
+    query = sa.select(users).where(users.c.company_id == company_id, users.c.user_id == user_id)
+    if lock:
+        query = query.with_for_update(read=True)
+    return (await connection.execute(query)).one()
+
+
+def _same(who: SignIn, user: AnyRow) -> bool:
+    """Tell whether a user's row still says what `who` was let in by."""
+    return bool(user.password_hash == who.password_hash and user.status == Status.ACTIVE)
+
+
 async def _sign_in(connection: AsyncConnection, company_id: int, user_id: UUID) -> SignIn:
-    user = users.c.company_id == company_id, users.c.user_id == user_id
-    row = (await connection.execute(sa.select(users).where(*user))).one()
+    row = await _user(connection, company_id, user_id)
     return SignIn(
         company_id=company_id,
         user_id=user_id,
@@ -153,8 +182,8 @@ def _living(company_id: int, session_id: UUID, now: datetime) -> sa.Select[Any]:
     )
 
 
-def _of_user(company_id: int, user_id: UUID) -> tuple[sa.ColumnElement[bool], ...]:
-    return (table.c.company_id == company_id, table.c.user_id == user_id)
+def _of_user(who: SignIn) -> tuple[sa.ColumnElement[bool], ...]:
+    return (table.c.company_id == who.company_id, table.c.user_id == who.user_id)
 
 
 def _change(row: AnyRow, revision: int, now: datetime) -> Change:

@@ -72,9 +72,14 @@ def normal_email(email: str) -> str:
     return email.lower()
 
 
+def is_email(text: str) -> bool:
+    """Tell whether a text may be somebody's email."""
+    return _EMAIL.fullmatch(text) is not None
+
+
 def check(problems: Problems, values: Mapping[str, Any]) -> None:
     """Check the given fields of a user, whichever they are."""
-    if "email" in values and not _EMAIL.fullmatch(values["email"]):
+    if "email" in values and not is_email(values["email"]):
         problems.add("email", "must be an email address")
     if "role" in values and values["role"] not in GRANTABLE:
         problems.add("role", "must be VIEWER or ADMIN")

@@ -102,8 +102,11 @@ async def kept(url: Secret, name: str) -> AsyncIterator[Connection]:
     try:
         yield connection
     finally:
-        keeping.cancel()
-        await asyncio.wait([keeping])
+        while (
+            not keeping.done()
+        ):  # a handshake that fails just then swallows a cancellation now and then (seen)
+            keeping.cancel()
+            await asyncio.wait([keeping], timeout=_RETRY_SECONDS)
 
 
 def _servers(url: Secret) -> list[str]:

@@ -29,8 +29,14 @@ Need = Callable[[], Awaitable[None]]
 _PROBE_SECONDS = 1.0
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-_OPTIONS = (
+OPTIONS = (
     ("grpc.max_receive_message_length", 2 * interceptors.MAX_REQUEST_BYTES),
+    # More than the edge lets through: above the first number refusal is by chance, and a bare RESOURCE_EXHAUSTED.
+    ("grpc.max_metadata_size", 48 * 1024),
+    ("grpc.absolute_max_metadata_size", 64 * 1024),
+    # gRPC remembers with a header's name in HPACK's table that it could not parse the value, and fails every later
+    # call of the connection that refers to the entry. Without a table a bad header is the caller's own trouble.
+    ("grpc.http2.hpack_table_size.decoder", 0),
     ("grpc.so_reuseport", 0),  # two processes on one port would be a mistake, not a feature
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -51,10 +57,11 @@ class Server:
     def __init__(self, settings: ServerSettings, *, verifier: Verifier, clock: Clock = now) -> None:
         layers = interceptors.standard(verifier, clock)
         self._settings = settings
-        self._server = grpc.aio.server(interceptors=[interceptors.Interceptor(layers)], options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=[interceptors.Interceptor(layers)], options=OPTIONS)
         self._health = health.aio.HealthServicer()
         self._needs: dict[str, Sequence[Need]] = {}
         self._probing: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
         self.port = 0
         _add(health_pb2_grpc.add_HealthServicer_to_server, self._health, self._server)
 
@@ -83,14 +90,17 @@ class Server:
         _log.info("serving", extra={"port": self.port})
 
     async def until_stopped(self) -> None:
-        """Start, serve until SIGTERM or SIGINT, and stop gracefully."""
-        stopping = asyncio.Event()
+        """Start, serve until SIGTERM, SIGINT or `end`, and stop gracefully."""
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, stopping.set)
+            loop.add_signal_handler(signum, self.end)
         await self.start()
-        await stopping.wait()
+        await self._ending.wait()
         await self.stop()
+
+    def end(self) -> None:
+        """Have `until_stopped` stop, as a signal does: for what finds that the process cannot go on."""
+        self._ending.set()
 
     async def stop(self) -> None:
         """Say NOT_SERVING first, so that the edge looks elsewhere; then let calls in progress finish."""

@@ -13,6 +13,7 @@ from services.chassis.server import Server
 from services.chassis.settings import load
 from services.ingest import publisher
 from services.ingest.acceptor import Acceptor
+from services.ingest.in_flight import InFlight
 from services.ingest.servicer import IngestServicer
 from services.ingest.settings import ProvisionSettings, Settings
 
@@ -20,7 +21,11 @@ from services.ingest.settings import ProvisionSettings, Settings
 async def serve(settings: Settings) -> None:
     """Take scans until stopped; the port opens once every stream and durable exists."""
     with telemetry.configured("ingest", settings):
-        async with bus.connected(settings.nats_url, "ingest") as nats, publisher.running(nats) as scans:
+        in_flight = InFlight(settings.max_in_flight_bytes)
+        async with (
+            bus.connected(settings.nats_url, "ingest") as nats,
+            publisher.running(nats, in_flight) as scans,
+        ):
             await nats.until_required(subjects.SCANS)
             server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks))
             server.add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from services.ingest.publisher import ScanPublisher
 
 NOT_DURABLE_RETRY = timedelta(seconds=2)
 """About what a restarted JetStream takes to come back."""
+_SCANS_AT_A_TIME = 100
 
 _scans = telemetry.meter(__name__).create_counter(
     "ingest.scans", description="scans by lane and what became of them"
@@ -57,17 +59,12 @@ class Acceptor:
             now: the accept time of them all.
             bulk: whether the caller asked for the bulk lane; else its plan's lane is taken.
             max_attribute_value: characters of an attribute.
+
+        Raises:
+            Overloaded: nothing was published; this replica has enough to do.
         """
         lane = Lane.BULK if bulk else Lane(identity.lane)
-        rejections = []
-        valid: list[int] = []
-        for index, scan in enumerate(scans):
-            rules.normalise(scan)
-            found = rules.violations(scan, now, max_attribute_value=max_attribute_value)
-            if found:
-                rejections.append(Rejection(index, scan.scan_id, Reason.INVALID_ARGUMENT, found))
-            else:
-                valid.append(index)
+        valid, rejections = await _sift(scans, now, max_attribute_value)
         durable = await self._publisher.publish(identity, lane, [scans[index] for index in valid], now)
         rejections += [
             Rejection(index, scans[index].scan_id, Reason.NOT_DURABLE, retry_delay=NOT_DURABLE_RETRY)
@@ -77,6 +74,24 @@ class Acceptor:
         accepted = sum(durable)
         _count(lane, accepted, rejections)
         return Acceptance(now, accepted, tuple(sorted(rejections, key=lambda rejection: rejection.index)))
+
+
+async def _sift(
+    scans: Sequence[scan_pb2.Scan], now: datetime, max_attribute_value: int
+) -> tuple[list[int], list[Rejection]]:
+    """Answer the indexes of the scans that may be accepted, and what is wrong with the others."""
+    valid: list[int] = []
+    rejections: list[Rejection] = []
+    for index, scan in enumerate(scans):
+        if index % _SCANS_AT_A_TIME == _SCANS_AT_A_TIME - 1:
+            await asyncio.sleep(0)  # a large batch must not keep others waiting, the bus' pings among them
+        rules.normalise(scan)
+        found = rules.violations(scan, now, max_attribute_value=max_attribute_value)
+        if found:
+            rejections.append(Rejection(index, scan.scan_id, Reason.INVALID_ARGUMENT, found))
+        else:
+            valid.append(index)
+    return valid, rejections
 
 
 def _count(lane: Lane, accepted: int, rejections: Sequence[Rejection]) -> None:

@@ -7,7 +7,6 @@ changed after its id was minted: the same bytes go out again under the same id, 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -18,6 +17,7 @@ from services.chassis import deadline, ids, wire
 from services.chassis.bus import Bus, Outcome
 from services.chassis.identity import Identity
 from services.chassis.subjects import Lane, scan_accepted
+from services.ingest.in_flight import InFlight
 
 DERIVATION_VERSION = 1
 """Stamped into every message: whatever is derived from it later is derived by the rules of this version."""
@@ -30,15 +30,14 @@ _SCAN_OVERHEAD_BYTES = 8
 _GROWTH_BYTES = 4
 """By how much the length of a message's one submission grows when the submission is filled, rounded up."""
 
-_log = logging.getLogger(__name__)
-
 
 class ScanPublisher:
     """Publishes scans; a caller that hangs up does not cancel what it has begun."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, in_flight: InFlight) -> None:
         self._bus = bus
-        self._publishing: set[asyncio.Task[Outcome]] = set()
+        self._in_flight = in_flight
+        self._publishing: set[asyncio.Task[list[Outcome]]] = set()
 
     async def publish(
         self, identity: Identity, lane: Lane, scans: Sequence[scan_pb2.Scan], accept_time: datetime
@@ -46,25 +45,30 @@ class ScanPublisher:
         """Publish valid scans of one caller; answer for each whether it is on disk, in their order.
 
         False means unknown or refused: the device keeps the scan and sends it again.
+
+        Raises:
+            Overloaded: nothing was published; too much is being published already.
         """
         envelope = _message(identity, (), accept_time).ByteSize() + _GROWTH_BYTES
         chunks = _chunks(scans, MAX_MESSAGE_BYTES - envelope)
+        payloads = [_message(identity, chunk, accept_time).SerializeToString() for chunk in chunks]
         by = deadline.within(PUBLISH_SECONDS, margin=_ANSWER_MARGIN_SECONDS)
-        tasks = [self._start(lane, _message(identity, chunk, accept_time), by) for chunk in chunks]
-        outcomes = await asyncio.shield(asyncio.gather(*tasks))
+        task = asyncio.create_task(self._publish(scan_accepted(lane), payloads, by))
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
+        outcomes = await asyncio.shield(task)
         return [
             outcome is Outcome.ACKED for chunk, outcome in zip(chunks, outcomes, strict=True) for _ in chunk
         ]
 
-    def _start(self, lane: Lane, message: events_pb2.ScansAccepted, by: float) -> asyncio.Task[Outcome]:
-        task = asyncio.create_task(
-            self._bus.publish(
-                scan_accepted(lane), message.SerializeToString(), message_id=ids.message_id(), deadline=by
+    async def _publish(self, subject: str, payloads: Sequence[bytes], by: float) -> list[Outcome]:
+        with self._in_flight.hold(sum(map(len, payloads))):
+            return await asyncio.gather(
+                *(
+                    self._bus.publish(subject, payload, message_id=ids.message_id(), deadline=by)
+                    for payload in payloads
+                )
             )
-        )
-        self._publishing.add(task)
-        task.add_done_callback(self._publishing.discard)
-        return task
 
     async def drain(self) -> None:
         """Wait for what is being published, callers gone or not; a publish ends by its deadline."""
@@ -72,9 +76,9 @@ class ScanPublisher:
 
 
 @asynccontextmanager
-async def running(bus: Bus) -> AsyncIterator[ScanPublisher]:
+async def running(bus: Bus, in_flight: InFlight) -> AsyncIterator[ScanPublisher]:
     """Open a publisher; leaving waits until everything begun is known."""
-    publisher = ScanPublisher(bus)
+    publisher = ScanPublisher(bus, in_flight)
     try:
         yield publisher
     finally:

@@ -13,6 +13,8 @@ class Settings(ServerSettings):
 
     nats_url: Secret
     """NATS, as the user `ingest`: `nats://user:password@host:port`, several with commas."""
+    max_in_flight_bytes: int = 64 * 1024**2
+    """Bytes of scans that are published at once; more is refused as OVERLOADED. Memory takes a few times as much."""
 
 
 @dataclass(frozen=True, kw_only=True)

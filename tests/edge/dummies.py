@@ -19,6 +19,8 @@ from scanmesh.auth.v1 import auth_pb2
 from scanmesh.ingest.v1 import ingest_pb2
 from scanmesh_envoy import external_auth_pb2
 
+from services.chassis.server import OPTIONS
+
 FILES = (auth_pb2.DESCRIPTOR, ingest_pb2.DESCRIPTOR, external_auth_pb2.DESCRIPTOR)
 """What the dummies can serve; naming the files here also loads them."""
 
@@ -55,7 +57,7 @@ class Dummy(grpc.GenericRpcHandler):
         self.health = health.HealthServicer()
         for name in ("", *names):
             self.be(name, serving=True)
-        self._server = grpc.server(ThreadPoolExecutor(_THREADS), options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.server(ThreadPoolExecutor(_THREADS), options=OPTIONS)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self._server)
         self._server.add_generic_rpc_handlers((self,))
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")

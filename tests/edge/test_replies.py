@@ -66,11 +66,10 @@ def test_an_escaped_slash_is_malformed(client: httpx.Client) -> None:
     assert statuses.from_json(client.get("/v1/companies/7/scanners/a%2F..%2Fb")) == MALFORMED
 
 
-def test_an_upgrade_is_refused(client: httpx.Client) -> None:
-    refusal = statuses.from_json(
-        client.get("/v1/companies", headers={"connection": "upgrade", "upgrade": "websocket"})
-    )
-    assert (refusal.status, refusal.reason) == (403, "REQUEST_MALFORMED")
+def test_an_upgrade_is_malformed(client: httpx.Client) -> None:
+    """A device takes a 403 for a key that is no good any more."""
+    headers = {"connection": "upgrade", "upgrade": "websocket"}
+    assert statuses.from_json(client.get("/v1/companies", headers=headers)) == MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -79,6 +78,8 @@ def test_an_upgrade_is_refused(client: httpx.Client) -> None:
         b"GET /v1/scans HTTP/1.1\r\n\r\n",
         b"GET /v1/scans HTTP/1.1\r\nhost: a\r\nnot a header\r\n\r\n",
         b"POST /v1/scans HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"POST /v1/scans HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n",
+        b"POST https://a/v1/scans HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n",
         b"NONSENSE\r\n\r\n",
     ],
 )
@@ -87,11 +88,11 @@ def test_what_is_not_http_is_malformed(edge: Edge, request_bytes: bytes) -> None
 
 
 @pytest.mark.parametrize(
-    "headers", [{"x-long": "x" * 40_000}, {f"x-{number}": "1" for number in range(120)}], ids=["long", "many"]
+    "headers", [{"x-long": "x" * 70_000}, {f"x-{number}": "1" for number in range(300)}], ids=["long", "many"]
 )
-def test_too_large_headers_are_refused(client: httpx.Client, headers: dict[str, str]) -> None:
+def test_headers_too_large_to_be_read_are_refused(client: httpx.Client, headers: dict[str, str]) -> None:
     refusal = statuses.from_json(client.get("/v1/companies", headers=headers))
-    assert refusal == Refusal(431, "REQUEST_TOO_LARGE", "the request headers are too large", None, None)
+    assert refusal == Refusal(413, "REQUEST_TOO_LARGE", "the request headers are too large", None, None)
 
 
 @pytest.fixture(params=["HTTP/1.1", "HTTP/2"])
@@ -127,6 +128,18 @@ def test_a_native_message_over_the_limit_is_the_services_to_refuse(
     request = ingest_pb2.SubmitScanRequest(scan=scan_pb2.Scan(scan_id="a" * (BODY_LIMIT - 100)))
     refusal = _refused(channel, request)
     assert refusal == Refusal(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_TOO_LARGE", "too large", None, None)
+
+
+@pytest.mark.parametrize("size", [2 * BODY_LIMIT, 3 * BODY_LIMIT])
+def test_a_native_message_no_service_would_read_is_too_large(
+    channel: grpc.Channel, ingest: Dummy, size: int
+) -> None:
+    """gRPC's library would refuse it as RESOURCE_EXHAUSTED, without a reason or a delay."""
+    request = ingest_pb2.SubmitScanRequest(scan=scan_pb2.Scan(scan_id="a" * size))
+    text = "the message is larger than 4194304 bytes"
+    refusal = _refused(channel, request)
+    assert refusal == Refusal(grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_TOO_LARGE", text, None, None)
+    assert not ingest.calls
 
 
 def test_without_the_service_callers_are_told_to_come_back(start_edge: EdgeStarter) -> None:
@@ -189,6 +202,8 @@ def test_a_request_that_trickles_in_times_out(start_edge: EdgeStarter) -> None:
         (grpc.StatusCode.DEADLINE_EXCEEDED, LATE),
         (grpc.StatusCode.INTERNAL, INTERNAL),
         (grpc.StatusCode.UNKNOWN, INTERNAL),
+        (grpc.StatusCode.UNIMPLEMENTED, INTERNAL),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, Refusal(429, "RATE_LIMITED", "try again later", "1s", "1")),
     ],
 )
 def test_a_bare_failure_gets_a_retry_delay(

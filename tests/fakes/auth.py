@@ -13,10 +13,10 @@ from services.chassis.subjects import CONTROL_BEAT, Stream
 
 
 class SettableClock:
-    """Shows the time it was made until it is moved on."""
+    """Shows the time it was made, or another one, until it is moved on."""
 
-    def __init__(self) -> None:
-        self._now = datetime.now(UTC)
+    def __init__(self, shown: datetime | None = None) -> None:
+        self._now = shown or datetime.now(UTC)
 
     def __call__(self) -> datetime:
         return self._now

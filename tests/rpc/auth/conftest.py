@@ -46,9 +46,9 @@ async def start(
     """Start replicas of auth, as many as the test asks for."""
     async with AsyncExitStack() as stack:
 
-        async def started() -> Replica:
+        async def started(own_clock: SettableClock = clock) -> Replica:
             own = await stack.enter_async_context(AsyncExitStack())
-            replica = await own.enter_async_context(running(site, bus, passwords, clock))
+            replica = await own.enter_async_context(running(site, bus, passwords, own_clock))
             replica.stop = own.aclose
             return replica
 

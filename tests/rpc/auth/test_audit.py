@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from scanmesh.auth.v1 import auth_pb2
 
+from services.auth import sessions
 from services.chassis.errors import PermissionDenied
 from services.chassis.identity import Role
 from tests.rpc.auth.replica import failure
@@ -50,6 +51,20 @@ async def test_every_change_leaves_who_did_what_to_whom(auth, clock):
         ["location"],
     )
     assert updated.event_time.ToDatetime(tzinfo=clock().tzinfo) == clock()
+
+
+async def test_the_end_of_a_session_whose_token_was_stolen_leaves_a_trace(auth, clock):
+    company_id = await auth.company()
+    user = await auth.user(company_id)
+    session = await auth.sign_in(user.email)
+    used = auth_pb2.RefreshSessionRequest(refresh_token=session.refresh_token)
+    await auth.sessions.RefreshSession(used)
+    clock.advance(sessions.GRACE)
+    await failure(auth.sessions.RefreshSession(used))
+    newest, before = (await trail(auth, company_id)).audit_events[:2]
+    assert newest.method == "scanmesh.auth.v1.SessionService/RefreshSession"
+    assert (newest.user_id, newest.role) == (user.user_id, auth_pb2.ROLE_ADMIN)
+    assert before.method == "scanmesh.auth.v1.SessionService/CreateSession"  # a renewal is none
 
 
 async def test_the_trail_is_paged_and_for_admins_of_the_company(auth):

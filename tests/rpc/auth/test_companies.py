@@ -86,6 +86,8 @@ async def test_an_admin_changes_name_and_networks_of_its_company(auth):
     )
     assert changed.company.display_name == "New"
     assert list(changed.company.allowed_cidrs) == ["10.0.0.0/8"]
+    alone = await auth.companies.UpdateCompany(update(company_id, allowed_cidrs=["192.0.2.1"]), **admin)
+    assert list(alone.company.allowed_cidrs) == ["192.0.2.1/32"]
     cleared = await auth.companies.UpdateCompany(update(company_id, "allowed_cidrs"), **admin)
     assert list(cleared.company.allowed_cidrs) == []
     assert cleared.company.display_name == "New"

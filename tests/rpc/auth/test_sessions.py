@@ -8,9 +8,10 @@ import pytest
 from scanmesh.auth.v1 import auth_pb2
 
 from services.auth import sessions, tokens
+from services.auth.passwords import Passwords
 from services.chassis.errors import Reason, Unauthenticated
 from services.chassis.identity import Role, Verifier
-from tests.rpc.auth.replica import PASSWORD, denied, failure
+from tests.rpc.auth.replica import PASSWORD, denied, failure, running
 
 
 def refresh(auth, token):
@@ -39,6 +40,46 @@ async def test_a_wrong_password_and_an_unknown_email_are_told_alike(auth):
     for error in (wrong, unknown, empty, too_long):
         assert isinstance(error, Unauthenticated)
         assert (error.reason, error.message) == (Reason.CREDENTIALS_INVALID, wrong.message)
+
+
+@pytest.mark.parametrize("email", ["a\0@example.com", "\0", "a\n@example.com", "x" * 100_000])
+async def test_what_cannot_be_an_email_is_told_like_an_unknown_one_without_the_database(auth, site, email):
+    unknown = await failure(auth.sign_in("nobody@example.com"))
+    site.postgres.stop()
+    try:
+        error = await failure(auth.sign_in(email))
+    finally:
+        site.postgres.start()
+    assert (type(error), error.reason, error.message) == (Unauthenticated, unknown.reason, unknown.message)
+
+
+class HeldPasswords(Passwords):
+    """Finds a password right or wrong, and says so only when it is let go on."""
+
+    def __init__(self):
+        super().__init__(cost=4)
+        self.checked, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def matches(self, password, hashed):
+        found = await super().matches(password, hashed)
+        self.checked.set()
+        await self.go_on.wait()
+        return found
+
+
+async def test_a_password_that_is_changed_while_it_is_checked_lets_nobody_in(site, bus, clock):
+    with HeldPasswords() as passwords:
+        async with running(site, bus, passwords, clock) as auth:
+            company_id = await auth.company()
+            user = await auth.user(company_id)
+            signing_in = asyncio.ensure_future(auth.sign_in(user.email))
+            await passwords.checked.wait()
+            change = auth_pb2.UpdateUserRequest(company_id=company_id, user_id=user.user_id)
+            change.user.password = "another horse battery"
+            await auth.users.UpdateUser(change, **auth.platform)
+            passwords.go_on.set()
+            assert (await failure(signing_in)).reason is Reason.CREDENTIALS_INVALID
+            assert await auth.sign_in(user.email, "another horse battery")
 
 
 async def test_a_suspended_company_is_told_so_to_who_knows_the_password_only(auth):

@@ -23,6 +23,12 @@ async def db(postgres: PostgresServer) -> AsyncIterator[Database]:  # noqa: F811
 
 
 @pytest.fixture
+async def superuser(postgres: PostgresServer) -> AsyncIterator[Database]:  # noqa: F811
+    async with database.connected(postgres.url("postgres"), pool_size=1) as connected:
+        yield connected
+
+
+@pytest.fixture
 async def shared(valkey: ValkeyServer) -> AsyncIterator[SharedCache]:  # noqa: F811
     async with cache.connected(valkey.url("auth")) as connected:
         yield connected

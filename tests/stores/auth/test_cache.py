@@ -111,6 +111,19 @@ async def test_a_valkey_that_is_away_is_a_miss_but_never_swallows_a_change(valke
         valkey.start()
 
 
+async def test_nobody_waits_for_a_valkey_that_does_not_answer_however_many_ask(
+    valkey, shared, name, credential
+):
+    await shared.put(name, credential)
+    await asyncio.gather(*(shared.get(name) for _ in range(64)))  # all its connections are made
+    valkey.freeze()
+    try:
+        async with asyncio.timeout(1):
+            assert set(await asyncio.gather(*(shared.get(name) for _ in range(200)))) == {None}
+    finally:
+        valkey.thaw()
+
+
 class PausedStore:
     """A database whose answer to the first question is on its way until it is let through."""
 

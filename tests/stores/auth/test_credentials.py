@@ -37,7 +37,7 @@ class Device:
 
     async def changes(self):
         """Answer what is marked for publication, but for what is new."""
-        due = await MarkStore(self.db).due(self.scanner.company_id, self.entry.time)
+        due = await MarkStore(self.db).due(self.scanner.company_id)
         return [change for change in due if not change.created]
 
 

@@ -30,8 +30,9 @@ async def populate(db, entry):
     values = {"display_name": "Acme", "region": "local", "allowed_cidrs": ()}
     company_id = (await CompanyStore(db).create(values, entry)).company_id
     new = NewUser(company_id, f"{uuid7()}@example.com", Role.ADMIN, "hash")
-    user = await UserStore(db).create(new, entry)
-    await SessionStore(db).create(company_id, user.user_id, entry)
+    await UserStore(db).create(new, entry)
+    sessions = SessionStore(db)
+    await sessions.create(await sessions.sign_in(new.email), entry)
     key = await keys.seal(Keyring(b"pepper").mint(company_id))
     fields = {"display_name": "Gate", "type": "dock", "location": "", "firmware_version": ""}
     await ScannerStore(db).register(fields, key, entry)

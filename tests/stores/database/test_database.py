@@ -33,6 +33,14 @@ async def test_bound_values_stay_out_of_errors(db: Database) -> None:
     assert secret not in "".join(traceback.format_exception(failed.value))
 
 
+@pytest.mark.parametrize("condition", ["disk_full", "out_of_memory", "too_many_connections", "io_error"])
+async def test_database_that_lacks_what_it_needs_is_unavailable(db: Database, condition: str) -> None:
+    lacking = sa.text(f"DO $$ BEGIN RAISE EXCEPTION 'lacking' USING ERRCODE = '{condition}'; END $$")
+    with pytest.raises(Unavailable):
+        async with db.transaction() as connection:
+            await connection.execute(lacking)
+
+
 async def test_statement_that_is_wrong_is_a_fault_and_not_unavailable(db: Database) -> None:
     with pytest.raises(exc.DBAPIError):
         async with db.transaction() as connection:

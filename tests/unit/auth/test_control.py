@@ -23,13 +23,15 @@ class FakeMarks:
         self.readable = True
         self.forgetful = True
 
-    async def due(self, company_id, now):
+    async def due(self, company_id):
         if not self.readable:
             raise Unavailable("the database is down")
         return list(self.left)
 
-    async def claim(self, now, *, limit):
+    async def claim(self, *, limit):
         self.claims += 1
+        if not self.readable:
+            raise Unavailable("the database is down")
         return self.left[:limit]
 
     async def published(self, change):
@@ -128,3 +130,21 @@ async def test_who_is_woken_publishes_at_once(made, bus, clock):
         marks.left.append(user_changed(clock))
         control.wake()
         await eventually(nothing_left, "the mark to be published before the pause is over", seconds=0.5)
+
+
+async def test_a_round_that_fails_is_followed_by_the_next_one(made, clock):
+    marks = FakeMarks(user_changed(clock))
+    marks.readable = False
+    control = made(marks)
+
+    async def failed():
+        return marks.claims == 1
+
+    async def nothing_left():
+        return not marks.left
+
+    async with at_work(control):
+        await eventually(failed, "the first claim, which fails")
+        marks.readable = True
+        control.wake()
+        await eventually(nothing_left, "the mark to be published")

@@ -45,6 +45,11 @@ def test_what_may_be_stored_is_taken(check, values):
         (companies.check, {"region": "r" * 65}, ["region"]),
         (companies.check, {"allowed_cidrs": ("10.0.0.1/8",)}, ["allowed_cidrs[0]"]),
         (companies.check, {"allowed_cidrs": ("10.0.0.0/8", "x")}, ["allowed_cidrs[1]"]),
+        (
+            companies.check,
+            {"allowed_cidrs": ("fe80::1%eth0", "fe80::%\0/64")},
+            ["allowed_cidrs[0]", "allowed_cidrs[1]"],
+        ),
         (companies.check, {"allowed_cidrs": ("10.0.0.0/8",) * 257}, ["allowed_cidrs"]),
         (
             scanners.check,
@@ -65,6 +70,32 @@ def test_what_may_be_stored_is_taken(check, values):
 )
 def test_what_may_not_be_stored_is_refused(check, values, fields):
     assert violations(check, values) == fields
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("192.0.2.1", "192.0.2.1/32"),
+        ("2001:DB8::1", "2001:db8::1/128"),
+        ("2001:DB8:0::/32", "2001:db8::/32"),
+    ],
+)
+def test_networks_are_stored_in_cidr_form(given, stored):
+    values = {"display_name": "Acme", "allowed_cidrs": (given,)}
+    assert companies.normal(values) == {"display_name": "Acme", "allowed_cidrs": (stored,)}
+
+
+def test_an_update_without_networks_stores_none():
+    assert companies.normal({"display_name": "Acme"}) == {"display_name": "Acme"}
+
+
+@pytest.mark.parametrize(
+    ("text", "may_be"),
+    [("a@b", True), ("", False), ("a\0@x", False), ("a@x\n", False), ("a" * 65 + "@b", False)],
+)
+def test_what_cannot_be_an_email_is_told(text, may_be):
+    assert users.is_email(text) is may_be
 
 
 def test_problems_within_a_resource_are_told_with_its_path():

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.auth.keys import Keyring
 from services.auth.resolver import CredentialUnknown, Resolver
-from services.auth.revocations import Revocations
+from services.auth.revocations import MAX_SILENCE, Revocations
 from services.chassis.errors import Unavailable
+from tests.servers.polling import eventually
 
 KEY = Keyring(b"p" * 32).mint(7)
 
@@ -143,3 +146,87 @@ async def test_a_shared_record_is_not_believed_if_this_replica_knows_better(
     with pytest.raises(CredentialUnknown):
         await Resolver(StaleCache(credential), store, revocations, clock).key(KEY)
     assert store.asked == 1
+
+
+class SlowStore(CountingStore):
+    """Reads its answer when it is asked, and gives it when it is let."""
+
+    def __init__(self, answer):
+        super().__init__(answer)
+        self.let_through = asyncio.Event()
+
+    async def by_key(self, key):
+        answer = await super().by_key(key)
+        await self.let_through.wait()
+        return answer
+
+
+@pytest.fixture
+def slow(credential):
+    return SlowStore(credential)
+
+
+@pytest.fixture
+async def ask(slow, revocations, clock):
+    """Ask for the key in the background, and wait until that waits for the database."""
+    resolver = Resolver(ForgetfulCache(), slow, revocations, clock)
+
+    async def asked():
+        asking = asyncio.create_task(resolver.key(KEY))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return asking
+
+    return asked
+
+
+async def test_a_burst_of_one_key_is_one_query(slow, ask, credential):
+    burst = [await ask() for _ in range(50)]
+    slow.let_through.set()
+    assert await asyncio.gather(*burst) == [credential] * 50
+    assert slow.asked == 1
+
+
+@pytest.mark.parametrize("error", [CredentialUnknown, Unavailable])
+async def test_who_asks_together_is_refused_together(slow, ask, error):
+    slow.answer, slow.up = None, error is not Unavailable
+    burst = [await ask() for _ in range(3)]
+    slow.let_through.set()
+    ends = await asyncio.gather(*burst, return_exceptions=True)
+    assert {type(end) for end in ends} == {error}
+
+
+async def test_who_gives_up_takes_nobody_else_along(slow, ask, credential):
+    first, second = await ask(), await ask()
+    first.cancel()
+    slow.let_through.set()
+    assert await second == credential
+    assert slow.asked == 1
+
+
+async def test_who_asks_after_a_change_is_not_answered_from_before_it(
+    slow, ask, credential, revocations, clock
+):
+    first = await ask()
+    slow.answer = replace(credential, holder_active=False, holder_revision=21)
+    revocations.apply(7, [credential.holder_id], 21, clock())
+    later = [await ask() for _ in range(3)]
+    slow.let_through.set()
+    assert await first == credential
+    assert await asyncio.gather(*later) == [slow.answer] * 3
+    assert slow.asked == 2
+
+
+async def test_nobody_is_answered_from_longer_ago_than_news_take(slow, ask, credential):
+    loop = asyncio.get_running_loop()
+    first = await ask()
+    over = loop.time() + MAX_SILENCE.total_seconds()
+
+    async def passed():
+        return loop.time() > over
+
+    await eventually(passed, "the load to be too old to be joined")
+    slow.answer = replace(credential, holder_active=False, holder_revision=21)
+    later = await ask()
+    slow.let_through.set()
+    assert (await first, await later) == (credential, slow.answer)

@@ -11,9 +11,24 @@ from services.auth.revocations import KEPT, MAX_SILENCE, Revocations
 MILLISECOND = timedelta(milliseconds=1)
 
 
+class Stopwatch:
+    """Shows the seconds it was moved on by; nobody sets it back."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
 @pytest.fixture
-def revocations():
-    return Revocations()
+def stopwatch():
+    return Stopwatch()
+
+
+@pytest.fixture
+def revocations(stopwatch):
+    return Revocations(stopwatch)
 
 
 @pytest.mark.parametrize(("subject", "revision"), [(COMPANY, 10), ("scanner-1", 20), ("key-1", 30)])
@@ -90,3 +105,37 @@ def test_an_older_beat_takes_nothing_back(revocations, clock):
     revocations.beat(clock(), clock())
     revocations.beat(clock() - timedelta(hours=1), clock())
     assert revocations.alive(clock())
+
+
+def test_a_clock_that_is_set_back_keeps_no_dead_feed_alive(revocations, clock, stopwatch):
+    revocations.beat(clock(), clock())
+    clock.advance(-timedelta(hours=1))
+    stopwatch.seconds += 2
+    for _ in range(60):
+        assert not revocations.alive(clock())
+        clock.advance(timedelta(minutes=1))
+    assert not revocations.alive(clock())
+
+
+def test_a_feed_lives_on_when_the_clock_is_set_back_and_dies_as_ever(revocations, clock, stopwatch):
+    revocations.beat(clock(), clock())
+    clock.advance(-timedelta(hours=1))
+    stopwatch.seconds += 0.25
+    revocations.beat(clock(), clock())
+    assert revocations.alive(clock())
+    clock.advance(MAX_SILENCE + MILLISECOND)
+    assert not revocations.alive(clock())
+
+
+def test_a_machine_that_wakes_up_trusts_nothing(revocations, clock):
+    """Its stopwatch has stood still meanwhile."""
+    revocations.beat(clock(), clock())
+    clock.advance(timedelta(minutes=1))
+    assert not revocations.alive(clock())
+
+
+def test_a_beat_that_was_on_its_way_counts_from_when_it_was_sent(revocations, clock, stopwatch):
+    revocations.beat(clock() - timedelta(milliseconds=900), clock())
+    assert revocations.alive(clock())
+    stopwatch.seconds += 0.2
+    assert not revocations.alive(clock())

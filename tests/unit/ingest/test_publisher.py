@@ -13,6 +13,7 @@ from services.chassis.bus import MAX_PAYLOAD_BYTES, Outcome
 from services.chassis.subjects import Lane
 from services.ingest import publisher
 from services.ingest import scan as rules
+from services.ingest.in_flight import InFlight
 from services.ingest.publisher import MAX_MESSAGE_BYTES, ScanPublisher
 from tests.fakes import identities
 from tests.fakes.bus import Message, RecordingBus
@@ -21,6 +22,7 @@ from tests.servers.polling import eventually
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 KIB = 1_024
+ROOM = 64 * KIB * KIB
 
 
 def decoded(bus: RecordingBus) -> list[events_pb2.ScansAccepted]:
@@ -34,7 +36,9 @@ def scans_in(bus: RecordingBus) -> list[scan_pb2.Scan]:
 
 
 async def publish(bus: RecordingBus, scans: list[scan_pb2.Scan], **identity: object) -> list[bool]:
-    return await ScanPublisher(bus).publish(identities.scanner(**identity), Lane.PREMIUM, scans, NOW)
+    return await ScanPublisher(bus, InFlight(ROOM)).publish(
+        identities.scanner(**identity), Lane.PREMIUM, scans, NOW
+    )
 
 
 async def test_a_message_says_who_sent_its_scans_where_and_when() -> None:
@@ -154,7 +158,7 @@ async def test_a_caller_that_hangs_up_does_not_cancel_what_was_begun() -> None:
     async def begun() -> bool:
         return bool(bus.offered)
 
-    async with publisher.running(bus) as scans:
+    async with publisher.running(bus, InFlight(ROOM)) as scans:
         call = asyncio.create_task(scans.publish(identities.SCANNER, Lane.BULK, [scan()], NOW))
         await eventually(begun, "the publish to begin")
         call.cancel()
@@ -171,7 +175,7 @@ async def test_leaving_waits_also_for_a_publish_that_fails() -> None:
 
     bus = RecordingBus()
     bus.fate = fail
-    async with publisher.running(bus) as scans:
+    async with publisher.running(bus, InFlight(ROOM)) as scans:
         with pytest.raises(RuntimeError, match="a fault"):
             await scans.publish(identities.SCANNER, Lane.BULK, [scan()], NOW)
 

@@ -206,6 +206,7 @@ class Company(_message.Message):
     def allowed_cidrs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The networks its scanners and operators may call from, IPv4 or IPv6 in CIDR
         form with no bit set beyond the prefix, such as `198.51.100.0/24`. At most 256.
+        An address alone is taken, and answered, as the network of it (`198.51.100.7/32`).
         Empty: from anywhere. Platform admins are not bound by it.
         """
 

@@ -1,0 +1,117 @@
+"""How a server starts, and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc
+
+from services.chassis.identity import Verifier
+from services.chassis.server import RpcNotInRoles, Server
+from services.chassis.settings import ServerSettings
+from tests.rpc.chassis.scripted import NAME, Scripted
+from tests.servers.rpc import broken, serving
+
+EMPTY = ingest_pb2.SubmitScanRequest()
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def add_demo(servicer: Any, server: Any) -> None:
+    """Add a service as generated code does."""
+    handlers = {"Known": grpc.unary_unary_rpc_method_handler(servicer)}
+    generic = grpc.method_handlers_generic_handler("demo.v1.DemoService", handlers)
+    server.add_generic_rpc_handlers((generic,))
+    server.add_registered_method_handlers("demo.v1.DemoService", handlers)
+
+
+async def nothing(request: Any, context: Any) -> Any:
+    return b""
+
+
+async def test_an_rpc_that_nobody_decided_on_refuses_the_start(verifier: Verifier) -> None:
+    server = Server(ServerSettings(identity_jwks=Path("unread")), verifier=verifier)
+    with pytest.raises(RpcNotInRoles, match=r"/demo\.v1\.DemoService/Known"):
+        server.add(add_demo, nothing)
+
+
+async def test_a_port_that_is_taken_refuses_the_start(verifier: Verifier) -> None:
+    async with serving(verifier) as first:
+        settings = ServerSettings(identity_jwks=Path("unread"), listen=f"127.0.0.1:{first.port}")
+        with pytest.raises(RuntimeError):
+            await Server(settings, verifier=verifier).start()
+
+
+class Slow:
+    """A call in progress that ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun, self.end = asyncio.Event(), asyncio.Event()
+
+    async def behaviour(self, request: Any, context: Any) -> Any:
+        self.begun.set()
+        await self.end.wait()
+        return ingest_pb2.SubmitScanResponse(scan_id="in time")
+
+
+async def test_a_stopping_server_says_so_finishes_what_it_began_and_begins_nothing(
+    verifier: Verifier, scanner: Any
+) -> None:
+    slow = Slow()
+    async with (
+        serving(verifier, Scripted(slow.behaviour).added()) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        stub = ingest_pb2_grpc.IngestServiceStub(channel)
+        watches = [await watching(channel, name) for name in ("", NAME)]
+        in_progress = asyncio.ensure_future(answered(stub, scanner))
+        await slow.begun.wait()
+        stopping = asyncio.create_task(server.stop())
+        for watch in watches:
+            while (await watch.read()).status != NOT_SERVING:
+                pass
+            watch.cancel()
+        error = await broken(stub.SubmitScan(EMPTY, metadata=scanner))
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        assert not in_progress.done()
+        assert not stopping.done()
+        slow.end.set()
+        assert await in_progress == "in time"
+        async with asyncio.timeout(3):  # less than the grace: nothing is left to wait for
+            await stopping
+
+
+async def test_a_stop_waits_no_longer_than_the_grace(verifier: Verifier, scanner: Any) -> None:
+    slow = Slow()
+    async with (
+        serving(verifier, Scripted(slow.behaviour).added(), grace=timedelta(seconds=0.2)) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        stub = ingest_pb2_grpc.IngestServiceStub(channel)
+        in_progress = asyncio.ensure_future(broken(stub.SubmitScan(EMPTY, metadata=scanner)))
+        await slow.begun.wait()
+        async with asyncio.timeout(3):
+            await server.stop()
+        assert (await in_progress).code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+
+
+async def test_after_a_stop_the_port_is_free(verifier: Verifier) -> None:
+    async with serving(verifier) as first:
+        port = first.port
+    async with serving(verifier, listen=f"127.0.0.1:{port}") as second:
+        assert second.port == port
+
+
+async def watching(channel: grpc.aio.Channel, name: str) -> Any:
+    watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=name))
+    await watch.read()
+    return watch
+
+
+async def answered(stub: Any, metadata: Any) -> str:
+    return (await stub.SubmitScan(EMPTY, metadata=metadata)).scan_id
