@@ -31,7 +31,7 @@ check: $(VENV) ## format, lint, types, import rules, proto lint, generated code 
 	.venv/bin/lint-imports
 	$(PYTHON) protos/lint.py
 	$(PYTHON) protos/generate.py
-	@git status --porcelain -- protos/gen protos/internal/gen | sed 's/^/not up to date or not committed: /' | (! grep .)
+	@changed=$$(git status --porcelain -- protos/gen protos/internal/gen) && test -z "$$changed" || { echo "not up to date or not committed: $$changed"; exit 1; }
 
 protos: $(VENV) ## generate code and descriptors from the .proto files
 	$(PYTHON) protos/generate.py

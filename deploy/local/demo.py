@@ -18,8 +18,6 @@ import httpx
 
 from deploy.local.home import write_private
 
-COMPANY_ID = 1
-"""The first company of a mesh."""
 _COMPANY = {"displayName": "Demo"}
 _SCANNER = {"displayName": "Demo gun", "type": "SCANNER_TYPE_HANDHELD", "location": "Dock 1"}
 _DEADLINE_SECONDS = 30.0
@@ -64,16 +62,32 @@ class Edge:
         answer: dict[str, Any] = response.json()
         return answer
 
-    def get_status(self, path: str, *, token: str = "") -> int:
-        """Answer the status of a GET."""
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        return self._client.get(path, headers=headers).status_code
+    def company_called(self, display_name: str, *, token: str) -> int | None:
+        """Answer the id of the first company of that name; None if there is none.
+
+        Raises:
+            DemoError: the companies are not listed.
+        """
+        found, page = None, {"pageSize": "1000", "pageToken": ""}
+        while True:  # newest first, so the last one found is the oldest
+            response = self._client.get(
+                "/v1/companies", params=page, headers={"authorization": f"Bearer {token}"}
+            )
+            if response.status_code != httpx.codes.OK:
+                raise DemoError(f"GET /v1/companies: {response.status_code} {response.text}")
+            answer = response.json()
+            for company in answer["companies"]:
+                if company["displayName"] == display_name:
+                    found = int(company["companyId"])
+            page["pageToken"] = answer["nextPageToken"]
+            if not page["pageToken"]:
+                return found
 
     def recognises(self, api_key: str) -> bool:
         """Tell whether a scan with this key would be taken.
 
-        A scan without anything in it is refused as invalid, but only after the key was recognised and the bus found
-        to be there; nothing is stored.
+        A scan without anything in it is refused as invalid, but only after the key was recognised; nothing is stored.
+        That the bus takes scans is what `/readyz` says.
 
         Raises:
             DemoError: the mesh did not say so or otherwise in time.
@@ -93,7 +107,7 @@ class Edge:
             DemoError: it does not in time.
         """
         deadline = time.monotonic() + _DEADLINE_SECONDS
-        while self.get_status("/readyz") != httpx.codes.OK:
+        while self._client.get("/readyz").status_code != httpx.codes.OK:
             if time.monotonic() > deadline:
                 raise DemoError("the edge's /readyz is not 200")
             time.sleep(_POLL_SECONDS)
@@ -115,16 +129,15 @@ def _works(edge: Edge, known: Mapping[str, Any], operator: Login) -> bool:
 def _make(edge: Edge, platform_admin: Login, operator: Login) -> dict[str, Any]:
     """Make company, operator and scanner; a company that an interrupted start made is used."""
     token = edge.post("/v1/sessions", platform_admin.as_json())["accessToken"]
-    company = f"/v1/companies/{COMPANY_ID}"
-    if edge.get_status(company, token=token) != httpx.codes.OK:
-        made = edge.post("/v1/companies", _COMPANY, token=token)["company"]["companyId"]
-        if made != COMPANY_ID:
-            raise DemoError(f"the demo would be company {made}, not {COMPANY_ID}")
+    company_id = edge.company_called(_COMPANY["displayName"], token=token)
+    if company_id is None:
+        company_id = edge.post("/v1/companies", _COMPANY, token=token)["company"]["companyId"]
+    company = f"/v1/companies/{company_id}"
     admin = {**operator.as_json(), "role": "ROLE_ADMIN"}
     edge.post(f"{company}/users", admin, token=token, may_exist=True)
     scanner = edge.post(f"{company}/scanners", _SCANNER, token=token)
     return {
-        "company_id": COMPANY_ID,
+        "company_id": company_id,
         "scanner_id": scanner["scanner"]["scannerId"],
         "api_key": scanner["apiKey"],
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 MAX_BYTES = 32 * 2**20
 _SHOWN_LINES = 12
@@ -20,6 +22,11 @@ def trim(path: Path, *, max_bytes: int = MAX_BYTES) -> None:
         shutil.copyfile(path, path.with_name(f"{path.name}.1"))
         with path.open("r+b") as file:
             file.truncate()
+
+
+def appending(path: Path) -> BinaryIO:
+    """Open a log for appending; it is its owner's alone."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
 
 def tail(path: Path, *, start: int = 0) -> list[str]:

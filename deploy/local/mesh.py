@@ -151,7 +151,7 @@ class Mesh:
         prefix = ["setpriv", "--pdeathsig", "TERM", "--"] if tied else []
         log.trim(self.home.log("supervisor"))
         try:
-            with self.home.log("supervisor").open("ab") as output:
+            with log.appending(self.home.log("supervisor")) as output:
                 return subprocess.Popen(
                     [*prefix, sys.executable, "-m", "deploy.local.supervise", str(report)],
                     cwd=ROOT,

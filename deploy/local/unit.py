@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import shutil
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable
@@ -145,19 +144,16 @@ class Unit:
         return True
 
     async def _spawn(self) -> Process:
-        descriptor = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
+        with log.appending(self._log) as output:
             return await asyncio.create_subprocess_exec(
                 *command(self.part),
                 stdin=PIPE if self.part.stdin else DEVNULL,
-                stdout=descriptor,
+                stdout=output,
                 stderr=STDOUT,
                 cwd=ROOT,
                 env={**minimal_environment(), **self.part.env},
                 start_new_session=True,  # Ctrl-C is for the supervisor, which then stops everything in order
             )
-        finally:
-            os.close(descriptor)
 
     async def _feed(self, child: Process) -> None:
         if child.stdin is not None:

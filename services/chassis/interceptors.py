@@ -40,7 +40,25 @@ _ANSWER_MARGIN_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)
 _duration = telemetry.meter(__name__).create_histogram(
-    "rpc.server.duration", unit="s", description="time from a request's arrival to its answer"
+    "rpc.server.duration",
+    unit="s",
+    description="time from a request's arrival to its answer",
+    # The library's own are meant for milliseconds; these are those of OpenTelemetry's RPC conventions.
+    explicit_bucket_boundaries_advisory=[
+        0.001,
+        0.0025,
+        0.005,
+        0.01,
+        0.025,
+        0.05,
+        0.1,
+        0.25,
+        0.5,
+        1,
+        2.5,
+        5,
+        10,
+    ],
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,6 +17,9 @@ Verb = Callable[[Mapping[str, str]], Awaitable[Any]]
 """What a process does, given its environment, until it is done or stopped."""
 
 _USAGE = 2
+_FAULT = 1
+
+_log = logging.getLogger(__name__)
 
 
 def main(service: str, verbs: Mapping[str, Verb]) -> None:
@@ -28,6 +32,9 @@ def main(service: str, verbs: Mapping[str, Verb]) -> None:
     except SettingsError as error:
         sys.stderr.write(f"{service} {sys.argv[1]}: the environment is not complete\n{error}\n")
         sys.exit(_USAGE)
+    except Exception:  # noqa: BLE001 - what ends a process is logged like everything else: as JSON, secrets blanked
+        _log.exception("the process ends")
+        sys.exit(_FAULT)
 
 
 async def _run(verb: Verb) -> None:

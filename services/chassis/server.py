@@ -112,9 +112,11 @@ class Server:
 
     async def _probe(self) -> None:
         while True:
-            for service, needs in self._needs.items():
-                await self._health.set(service, await _status(needs))
+            await asyncio.gather(*map(self._look, self._needs))  # a need that hangs delays no other's answer
             await asyncio.sleep(_PROBE_SECONDS)
+
+    async def _look(self, service: str) -> None:
+        await self._health.set(service, await _status(self._needs[service]))
 
 
 async def _status(needs: Sequence[Need]) -> Any:

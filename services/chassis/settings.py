@@ -50,8 +50,6 @@ class ServerSettings:
     """Address of the Prometheus `/metrics` page, host:port."""
     log_level: str = "INFO"
     """Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."""
-    trace_ratio: float = 0.0
-    """Share of requests, 0 to 1, that start a sampled trace when the caller brings none."""
     stop_grace: timedelta = timedelta(seconds=8)
     """How long a stopping process lets calls in progress finish."""
 

@@ -179,7 +179,7 @@ def stored_scans(description: dict[str, Any], *scan_ids: str) -> list[scan_pb2.S
     """Answer the copies of these scans that are in the stream SCANS."""
     return [
         each
-        for message in asyncio.run(_scans_stream(description["nats"]))
+        for _, message in asyncio.run(_scans_stream(description["nats"]))
         for submission in message.submissions
         for each in submission.scans
         if each.scan_id in scan_ids
@@ -190,24 +190,36 @@ def submission_of(description: dict[str, Any], scan_id: str) -> events_pb2.Submi
     """Answer what was put on the stream with a scan: who sent it, when it was accepted."""
     return next(
         submission
-        for message in asyncio.run(_scans_stream(description["nats"]))
+        for _, message in asyncio.run(_scans_stream(description["nats"]))
         for submission in message.submissions
         if any(each.scan_id == scan_id for each in submission.scans)
     )
 
 
-async def _scans_stream(url: str) -> list[events_pb2.ScansAccepted]:
+def lane_of(description: dict[str, Any], scan_id: str) -> str:
+    """Answer the lane on which a scan is in the stream."""
+    return next(
+        subject.rpartition(".")[2]
+        for subject, message in asyncio.run(_scans_stream(description["nats"]))
+        for submission in message.submissions
+        if any(each.scan_id == scan_id for each in submission.scans)
+    )
+
+
+async def _scans_stream(url: str) -> list[tuple[str, events_pb2.ScansAccepted]]:
+    """Answer the latest messages of SCANS, each with its subject."""
     client = await nats.connect(url)
     try:
         jetstream = client.jetstream()
         state = (await jetstream.stream_info("SCANS")).state
         first = max(state.first_seq, state.last_seq - 500)
-        return [
-            events_pb2.ScansAccepted.FromString((await jetstream.get_msg("SCANS", seq)).data or b"")
-            for seq in range(first, state.last_seq + 1)
-        ]
+        messages = [await jetstream.get_msg("SCANS", seq) for seq in range(first, state.last_seq + 1)]
     finally:
         await client.close()
+    return [
+        (message.subject or "", events_pb2.ScansAccepted.FromString(message.data or b""))
+        for message in messages
+    ]
 
 
 def eventually(check: Callable[[], bool], *, seconds: float, what: str) -> float:

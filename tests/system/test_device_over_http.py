@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.system.actors import GTIN, Device, Http, scan, stored_scans, submission_of
+from tests.system.actors import GTIN, Device, Http, lane_of, scan, stored_scans, submission_of
 
 
 def test_accepted_scan_is_in_the_stream(description, device: Device) -> None:
@@ -130,10 +130,12 @@ def test_unknown_route_or_method_is_404(device: Device, method: str, path: str) 
     assert (answer.status, answer.reason, answer.retry_delay) == (404, "ROUTE_NOT_FOUND", None)
 
 
-def test_bulk_goes_to_the_bulk_lane(description, device: Device) -> None:
-    body = scan()
-    assert device.http.post("/v1/scans?bulk=true", body).status == 200
-    assert len(stored_scans(description, body["scanId"])) == 1
+def test_bulk_goes_to_the_bulk_lane_and_the_rest_to_the_plans(description, device: Device) -> None:
+    bulk, plain = scan(), scan()
+    assert device.http.post("/v1/scans?bulk=true", bulk).status == 200
+    assert device.http.post("/v1/scans:batch", {"scans": [plain]}).status == 200
+    assert lane_of(description, bulk["scanId"]) == "bulk"
+    assert lane_of(description, plain["scanId"]) == "standard"
 
 
 def test_http2_and_tls_are_the_same_door(description, device: Device) -> None:

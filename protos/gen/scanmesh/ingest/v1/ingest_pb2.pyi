@@ -156,7 +156,11 @@ class Rejection(_message.Message):
     VIOLATIONS_FIELD_NUMBER: _builtins.int
     RETRY_DELAY_FIELD_NUMBER: _builtins.int
     index: _builtins.int
-    """The scan's place in the request, from 0."""
+    """The scan's place in the request, from 0.
+
+    In JSON, `null` elements of `scans` are dropped before they are counted; go by
+    `scan_id` where a sender cannot rule them out.
+    """
     scan_id: _builtins.str
     """The scan's id as it was sent; empty if it had none."""
     reason: _builtins.str
