@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import signal
 import subprocess
 import urllib.error
@@ -52,7 +53,9 @@ class NatsServer:
 
     def freeze(self) -> None:
         """Stop its clock: connections stay open, nothing is answered."""
-        self._running().send_signal(signal.SIGSTOP)
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)  # until then some of its threads still answer
 
     def thaw(self) -> None:
         """Let it go on where it was frozen."""

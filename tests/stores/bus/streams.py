@@ -9,8 +9,10 @@ from datetime import timedelta
 from nats.js import api
 
 from services.chassis.bus import Bus, Outcome
+from services.chassis.errors import Unavailable
 from services.chassis.provision import provision
 from services.chassis.subjects import Durable, Stream
+from tests.servers.polling import eventually
 
 QUEUE = Stream(
     name="DEMO",
@@ -27,7 +29,15 @@ MAX_BYTES = 64 * 2**20
 
 async def make(bus: Bus, *, max_bytes: int = MAX_BYTES) -> None:
     """Wait for the bus and make the streams."""
-    await bus.until_connected()
+
+    async def connected() -> bool:
+        try:
+            await bus.ping()
+        except Unavailable:
+            return False
+        return True
+
+    await eventually(connected, "the bus to be connected")
     await provision(bus.jetstream, STREAMS, max_bytes=max_bytes)
 
 
