@@ -130,6 +130,7 @@ class Bus:
             return Outcome.REFUSED
         except _LOST:
             return Outcome.UNKNOWN
+        _heed_cancellation()
         answer = json.loads(reply.data)
         if "error" in answer:
             _log.warning("the stream refused a message", extra={"subject": subject, "error": answer["error"]})
@@ -195,6 +196,7 @@ class Bus:
         jetstream = self.jetstream
         subscription = await jetstream.subscribe("", stream=stream.name, config=config, cb=arrived.put)
         try:
+            _heed_cancellation()
             for expected in itertools.count(1):
                 async with asyncio.timeout(silence.total_seconds()):
                     message = await arrived.get()
@@ -237,6 +239,16 @@ def _translated() -> Iterator[None]:
         yield
     except _LOST as error:
         raise Unavailable("the bus is not available") from error
+
+
+def _heed_cancellation() -> None:
+    """Raise the cancellation that the library's `wait_for` swallows, before Python 3.12, if an answer comes just then.
+
+    Whoever cancels a publisher or a follower waits for its end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _event(message: Msg) -> Event:

@@ -12,7 +12,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from nats.aio.client import Client
@@ -25,6 +25,7 @@ _UNANSWERED_PINGS = 2
 """A server that answers none for so long is lost: 3 s, so that what waits for it leaves at most that much late."""
 _LOOK_SECONDS = 0.05
 _RETRY_SECONDS = 0.1
+_CLOSE_SECONDS = 1.0
 _NEVER_SECONDS = 3_600.0
 
 _log = logging.getLogger(__name__)
@@ -102,9 +103,8 @@ async def kept(url: Secret, name: str) -> AsyncIterator[Connection]:
     try:
         yield connection
     finally:
-        while (
-            not keeping.done()
-        ):  # a handshake that fails just then swallows a cancellation now and then (seen)
+        # A handshake that ends just then swallows a cancellation now and then (seen).
+        while not keeping.done():
             keeping.cancel()
             await asyncio.wait([keeping], timeout=_RETRY_SECONDS)
 
@@ -124,5 +124,9 @@ async def _end(client: Client) -> None:
     if writer is None:  # it never got a connection
         return
     writer.transport.abort()
-    with suppress(Exception):  # it tries to flush all the same, and says in many ways that it cannot
-        await client.close()
+    # A task of its own: it tries to flush all the same and says in many ways that it cannot, by a CancelledError too
+    # (seen), which would end whoever keeps the connection.
+    closing = asyncio.create_task(client.close())
+    await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
+    closing.add_done_callback(lambda closed: closed.cancelled() or closed.exception())
+    closing.cancel()

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from nats.aio.client import Client
 
 from services.chassis import bus
 from services.chassis.bus import Bus, Outcome
@@ -37,6 +38,25 @@ async def test_a_server_that_comes_back_is_found(nats: NatsServer, real: Bus) ->
         nats.start()
         await real.until_connected()
         assert await publish(real, b"one") is Outcome.ACKED
+
+
+@pytest.mark.parametrize("leaked", [asyncio.CancelledError, RuntimeError])
+async def test_a_library_that_fails_to_close_costs_one_connection_only(
+    nats: NatsServer, real: Bus, monkeypatch: pytest.MonkeyPatch, leaked: type[BaseException]
+) -> None:
+    close = Client.close
+
+    async def close_and_fail(client: Client) -> None:
+        await close(client)
+        raise leaked
+
+    monkeypatch.setattr(Client, "close", close_and_fail)
+    nats.kill()
+    await lost(real)
+    nats.start()
+    async with asyncio.timeout(5):
+        await real.until_connected()
+    assert await publish(real, b"one") is Outcome.ACKED
 
 
 async def test_leaving_waits_for_no_frozen_server(nats: NatsServer) -> None:

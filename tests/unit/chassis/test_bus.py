@@ -109,6 +109,25 @@ async def test_silence_until_the_deadline_is_unknown_and_lasts_until_then() -> N
     assert 0.2 <= loop.time() - begun < 1
 
 
+async def test_a_cancellation_that_the_library_swallows_is_heeded() -> None:
+    """As `asyncio.wait_for` does before Python 3.12, when the answer comes in the same turn of the loop."""
+    begun = asyncio.Event()
+
+    class Swallowing(Server):
+        async def request(self, subject: str, payload: bytes, **options: Any) -> Any:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                return await super().request(subject, payload, **options)
+
+    publishing = asyncio.create_task(publish(Swallowing([ACK]), seconds=60))
+    await begun.wait()
+    publishing.cancel()
+    await asyncio.wait([publishing])
+    assert publishing.cancelled()
+
+
 async def test_no_attempt_outlives_the_deadline() -> None:
     server = Server([ACK])
     await publish(server, seconds=0.4)
