@@ -10,18 +10,19 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Any
 
 from nats import errors as nats_errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 
-from services.chassis import connection, telemetry
+from services.chassis import connection, provision, telemetry
 from services.chassis.connection import Connection
 from services.chassis.errors import Unavailable
 from services.chassis.settings import Secret
@@ -32,6 +33,7 @@ MAX_PAYLOAD_BYTES = 2**20 - 4_096
 _ATTEMPT_SECONDS = 1.0
 _RETRY_SECONDS = 0.05
 _API_SECONDS = 2.0
+_HAND_OVER_SECONDS = 5.0
 _FOLLOW_AHEAD = 1_000
 """Messages that may wait for a follower's reader; the client library holds and, in the end, drops the others."""
 _FOLLOW_OVERLAP = timedelta(seconds=5)
@@ -66,6 +68,31 @@ class Event:
     payload: bytes
     stored: datetime
     """When the stream took it."""
+    sequence: int = 0
+    """Its number in the stream, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that is derived from another one: the same bytes under the same id whenever that is done again."""
+
+    subject: str
+    payload: bytes
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """What a stream holds."""
+
+    first_sequence: int
+    """Of the oldest message; one above the last when the stream is empty."""
+    last_sequence: int
+    messages: int
+    oldest: timedelta | None
+    """The age of the oldest message by the server's own clock; None when the stream is empty."""
+    epoch: str
+    """The id made with the stream: another one numbers anew."""
 
 
 class Bus:
@@ -75,7 +102,14 @@ class Bus:
         self._connection = connection
 
     async def publish(
-        self, subject: str, payload: bytes, *, message_id: str, deadline: float, ttl: timedelta | None = None
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        message_id: str,
+        deadline: float,
+        ttl: timedelta | None = None,
+        after: int | None = None,
     ) -> Outcome:
         """Publish until the message is known to be on disk.
 
@@ -88,6 +122,7 @@ class Bus:
             message_id: random, minted once for these bytes.
             deadline: loop time after which nothing is published any more.
             ttl: how long the stream keeps the message (streams with `expiring` only).
+            after: refuse it unless this is the sequence of the subject's last message (0: unless it has none).
 
         Raises:
             ValueError: the payload is too large.
@@ -97,6 +132,8 @@ class Bus:
         headers = {api.Header.MSG_ID: message_id, **telemetry.outgoing()}
         if ttl is not None:
             headers[api.Header.MSG_TTL] = f"{int(ttl.total_seconds())}s"
+        if after is not None:
+            headers[api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE] = str(after)
         outcome = await self._until_known(subject, payload, headers, deadline)
         _publishes.add(1, {"subject": subject, "outcome": outcome.name.lower()})
         return outcome
@@ -136,6 +173,37 @@ class Bus:
             _log.warning("the stream refused a message", extra={"subject": subject, "error": answer["error"]})
             return Outcome.REFUSED
         return Outcome.ACKED
+
+    async def hand_over(self, messages: Iterable[Outgoing]) -> None:
+        """Publish derived messages, all at once, and return when every one is on disk.
+
+        Raises:
+            Unavailable: one is not known to be; whatever they are derived from must be derived again.
+        """
+        deadline = asyncio.get_running_loop().time() + _HAND_OVER_SECONDS
+        outcomes = await asyncio.gather(
+            *(
+                self.publish(each.subject, each.payload, message_id=each.message_id, deadline=deadline)
+                for each in messages
+            )
+        )
+        if any(outcome is not Outcome.ACKED for outcome in outcomes):
+            raise Unavailable("not everything that was derived is known to be on disk")
+
+    async def state(self, stream: Stream) -> StreamState:
+        """Answer what a stream holds now.
+
+        Raises:
+            Unavailable: the bus does not answer.
+        """
+        with _translated():
+            answer = await self.client.request(
+                f"$JS.API.STREAM.INFO.{stream.name}", timeout=_API_SECONDS
+            )
+        info = json.loads(answer.data)
+        if "error" in info:
+            raise Unavailable(f"the stream {stream.name} cannot be looked at")
+        return _state(info)
 
     async def require(self, *streams: Stream) -> None:
         """Return if these streams and all their durables exist: else an acknowledgement would be worth nothing.
@@ -215,7 +283,19 @@ class Bus:
         Raises:
             Unavailable: it is not.
         """
-        self._connected()
+        _ = self.client
+
+    @property
+    def client(self) -> Client:
+        """The connected client, for what is read from it.
+
+        Raises:
+            Unavailable: the bus is not connected.
+        """
+        client = self._connection.client
+        if client is None:
+            raise Unavailable("the bus is not connected")
+        return client
 
     @property
     def jetstream(self) -> JetStreamContext:
@@ -224,13 +304,7 @@ class Bus:
         Raises:
             Unavailable: the bus is not connected.
         """
-        return self._connected().jetstream(timeout=_API_SECONDS)
-
-    def _connected(self) -> Client:
-        client = self._connection.client
-        if client is None:
-            raise Unavailable("the bus is not connected")
-        return client
+        return self.client.jetstream(timeout=_API_SECONDS)
 
 
 @contextmanager
@@ -252,7 +326,26 @@ def _heed_cancellation() -> None:
 
 
 def _event(message: Msg) -> Event:
-    return Event(message.subject, message.data, message.metadata.timestamp)
+    metadata = message.metadata
+    return Event(message.subject, message.data, metadata.timestamp, metadata.sequence.stream)
+
+
+def _state(info: dict[str, Any]) -> StreamState:
+    state = info["state"]
+    oldest = _time(info["ts"]) - _time(state["first_ts"]) if state["messages"] else None
+    return StreamState(
+        first_sequence=state["first_seq"],
+        last_sequence=state["last_seq"],
+        messages=state["messages"],
+        oldest=oldest,
+        epoch=info["config"].get("metadata", {}).get(provision.EPOCH, ""),
+    )
+
+
+def _time(text: str) -> datetime:
+    """Read RFC 3339 with nanoseconds, of which Python's own reader takes up to six digits only."""
+    seconds, _, fraction = text.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}+00:00")
 
 
 @asynccontextmanager

@@ -12,7 +12,11 @@ from collections.abc import Sequence
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
+from services.chassis import ids
 from services.chassis.subjects import Durable, Stream
+
+EPOCH = "scanmesh-epoch"
+"""Metadata of a stream: a random id made with it. Sequence numbers mean something within one epoch only."""
 
 _log = logging.getLogger(__name__)
 _DUPLICATE_WINDOW_SECONDS = 120.0
@@ -29,7 +33,7 @@ async def provision(jetstream: JetStreamContext, streams: Sequence[Stream], *, m
     Args:
         jetstream: a connection that may manage streams.
         streams: what must exist afterwards.
-        max_bytes: the size of each stream on disk; together they must stay below the disk's reserve.
+        max_bytes: the size of all streams of the mesh on disk, which must stay below the disk's reserve.
 
     Raises:
         ProvisioningError: a durable exists with another filter.
@@ -47,19 +51,24 @@ async def _stream(jetstream: JetStreamContext, stream: Stream, max_bytes: int) -
         subjects=list(stream.subjects),
         retention=api.RetentionPolicy.WORK_QUEUE if queue else api.RetentionPolicy.LIMITS,
         discard=api.DiscardPolicy.NEW if queue else api.DiscardPolicy.OLD,
-        max_bytes=max_bytes,
+        max_bytes=max_bytes * stream.percent // 100,
         max_age=stream.max_age.total_seconds() if stream.max_age else 0,
         duplicate_window=_DUPLICATE_WINDOW_SECONDS,
         allow_msg_ttl=stream.expiring,
         storage=api.StorageType.FILE,
+        # What makes a stream a bucket to every client that knows key-value buckets.
+        max_msgs_per_subject=1 if stream.latest_only else -1,
+        allow_rollup_hdrs=stream.latest_only,
+        deny_delete=stream.latest_only,
+        allow_direct=stream.latest_only,
     )
     try:
-        await jetstream.stream_info(stream.name)
+        existing = (await jetstream.stream_info(stream.name)).config
     except NotFoundError:
-        await jetstream.add_stream(config)
+        await jetstream.add_stream(config.evolve(metadata={EPOCH: ids.message_id()}))
         _log.info("stream created", extra={"stream": stream.name})
     else:
-        await jetstream.update_stream(config)
+        await jetstream.update_stream(config.evolve(metadata=existing.metadata))
 
 
 async def _durable(jetstream: JetStreamContext, stream: Stream, durable: Durable) -> None:

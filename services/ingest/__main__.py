@@ -40,7 +40,7 @@ async def make_streams(settings: ProvisionSettings) -> None:
     """Create every stream and durable of the mesh, or bring them up to date."""
     async with bus.connected(settings.nats_url, "provision") as nats:
         await nats.until_connected()
-        await provision(nats.jetstream, subjects.STREAMS, max_bytes=settings.stream_max_bytes)
+        await provision(nats.jetstream, subjects.STREAMS, max_bytes=settings.streams_max_bytes)
 
 
 async def _serve(environ: Mapping[str, str]) -> None:

@@ -23,5 +23,5 @@ class ProvisionSettings:
 
     nats_url: Secret
     """NATS, as a user who may manage streams."""
-    stream_max_bytes: int = 4 * 1024**3
-    """Size of each stream on disk, in bytes; all of them together must stay below the disk's reserve."""
+    streams_max_bytes: int = 9 * 1024**3
+    """Size of all streams together on disk, in bytes, which must stay below the disk's reserve."""

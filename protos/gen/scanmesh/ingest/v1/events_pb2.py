@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from scanmesh.ingest.v1 import scan_pb2 as scanmesh_dot_ingest_dot_v1_dot_scan__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fscanmesh/ingest/v1/events.proto\x12\x12scanmesh.ingest.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dscanmesh/ingest/v1/scan.proto\"`\n\rScansAccepted\x12\x1a\n\x12\x64\x65rivation_version\x18\x01 \x01(\x05\x12\x33\n\x0bsubmissions\x18\x02 \x03(\x0b\x32\x1e.scanmesh.ingest.v1.Submission\"\x9e\x01\n\nSubmission\x12\x12\n\ncompany_id\x18\x01 \x01(\x05\x12\x12\n\nscanner_id\x18\x02 \x01(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05scans\x18\x05 \x03(\x0b\x32\x18.scanmesh.ingest.v1.Scanb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fscanmesh/ingest/v1/events.proto\x12\x12scanmesh.ingest.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dscanmesh/ingest/v1/scan.proto\"}\n\rScansAccepted\x12\x1a\n\x12\x64\x65rivation_version\x18\x01 \x01(\x05\x12\x33\n\x0bsubmissions\x18\x02 \x03(\x0b\x32\x1e.scanmesh.ingest.v1.Submission\x12\x1b\n\x13replayed_message_id\x18\x03 \x01(\t\"\x9e\x01\n\nSubmission\x12\x12\n\ncompany_id\x18\x01 \x01(\x05\x12\x12\n\nscanner_id\x18\x02 \x01(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05scans\x18\x05 \x03(\x0b\x32\x18.scanmesh.ingest.v1.Scan\"\x95\x01\n\rScansRecorded\x12\x1a\n\x12\x64\x65rivation_version\x18\x01 \x01(\x05\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12;\n\x0bsubmissions\x18\x03 \x03(\x0b\x32&.scanmesh.ingest.v1.RecordedSubmission\x12\x19\n\x11replayed_event_id\x18\x04 \x01(\t\"\xae\x01\n\x12RecordedSubmission\x12\x12\n\ncompany_id\x18\x01 \x01(\x05\x12\x12\n\nscanner_id\x18\x02 \x01(\t\x12\x0e\n\x06region\x18\x03 \x01(\t\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05scans\x18\x05 \x03(\x0b\x32 .scanmesh.ingest.v1.RecordedScan\"E\n\x0cRecordedScan\x12\r\n\x05index\x18\x01 \x01(\x05\x12&\n\x04scan\x18\x02 \x01(\x0b\x32\x18.scanmesh.ingest.v1.Scan\"\xde\x02\n\x11\x44\x65\x61\x64LetterWritten\x12\x16\n\x0e\x64\x65\x61\x64_letter_id\x18\x01 \x01(\t\x12\x12\n\ncompany_id\x18\x02 \x01(\x05\x12\x10\n\x08\x63onsumer\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05tries\x18\x05 \x01(\x05\x12-\n\tfail_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\x07 \x01(\t\x12\r\n\x05index\x18\x08 \x01(\x05\x12\x12\n\nscanner_id\x18\t \x01(\t\x12\x0e\n\x06region\x18\n \x01(\t\x12\x0c\n\x04lane\x18\x0b \x01(\t\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x04scan\x18\r \x01(\x0b\x32\x18.scanmesh.ingest.v1.Scan\x12\x0f\n\x07payload\x18\x0e \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'scanmesh.ingest.v1.events_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SCANSACCEPTED']._serialized_start=119
-  _globals['_SCANSACCEPTED']._serialized_end=215
-  _globals['_SUBMISSION']._serialized_start=218
-  _globals['_SUBMISSION']._serialized_end=376
+  _globals['_SCANSACCEPTED']._serialized_end=244
+  _globals['_SUBMISSION']._serialized_start=247
+  _globals['_SUBMISSION']._serialized_end=405
+  _globals['_SCANSRECORDED']._serialized_start=408
+  _globals['_SCANSRECORDED']._serialized_end=557
+  _globals['_RECORDEDSUBMISSION']._serialized_start=560
+  _globals['_RECORDEDSUBMISSION']._serialized_end=734
+  _globals['_RECORDEDSCAN']._serialized_start=736
+  _globals['_RECORDEDSCAN']._serialized_end=805
+  _globals['_DEADLETTERWRITTEN']._serialized_start=808
+  _globals['_DEADLETTERWRITTEN']._serialized_end=1158
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%scanmesh/ratelimit/v1/ratelimit.proto\x12\x15scanmesh.ratelimit.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x01\n\x0cSpendRequest\x12\x16\n\x08spend_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ncompany_id\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\nscanner_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06region\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x63ost\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x15\n\x07partial\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x84\x01\n\rSpendResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x03\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x06limits\x18\x03 \x03(\x0b\x32!.scanmesh.ratelimit.v1.SpendLimit\"l\n\nSpendLimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x03\x12\x11\n\tremaining\x18\x03 \x01(\x03\x12.\n\x0bretry_delay\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"V\n\rRefundRequest\x12\x16\n\x08spend_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x63ount\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x18\n\ncompany_id\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\"\x10\n\x0eRefundResponse2\xbd\x01\n\x10RateLimitService\x12R\n\x05Spend\x12#.scanmesh.ratelimit.v1.SpendRequest\x1a$.scanmesh.ratelimit.v1.SpendResponse\x12U\n\x06Refund\x12$.scanmesh.ratelimit.v1.RefundRequest\x1a%.scanmesh.ratelimit.v1.RefundResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%scanmesh/ratelimit/v1/ratelimit.proto\x12\x15scanmesh.ratelimit.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x01\n\x0cSpendRequest\x12\x16\n\x08spend_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ncompany_id\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\nscanner_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06region\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x63ost\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x15\n\x07partial\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0cscanner_type\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\"\x84\x01\n\rSpendResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x03\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x06limits\x18\x03 \x03(\x0b\x32!.scanmesh.ratelimit.v1.SpendLimit\"l\n\nSpendLimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x03\x12\x11\n\tremaining\x18\x03 \x01(\x03\x12.\n\x0bretry_delay\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"V\n\rRefundRequest\x12\x16\n\x08spend_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x63ount\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x18\n\ncompany_id\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\"\x10\n\x0eRefundResponse2\xbd\x01\n\x10RateLimitService\x12R\n\x05Spend\x12#.scanmesh.ratelimit.v1.SpendRequest\x1a$.scanmesh.ratelimit.v1.SpendResponse\x12U\n\x06Refund\x12$.scanmesh.ratelimit.v1.RefundRequest\x1a%.scanmesh.ratelimit.v1.RefundResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPENDREQUEST'].fields_by_name['cost']._serialized_options = b'\342A\001\002'
   _globals['_SPENDREQUEST'].fields_by_name['partial']._loaded_options = None
   _globals['_SPENDREQUEST'].fields_by_name['partial']._serialized_options = b'\342A\001\001'
+  _globals['_SPENDREQUEST'].fields_by_name['scanner_type']._loaded_options = None
+  _globals['_SPENDREQUEST'].fields_by_name['scanner_type']._serialized_options = b'\342A\001\001'
   _globals['_REFUNDREQUEST'].fields_by_name['spend_id']._loaded_options = None
   _globals['_REFUNDREQUEST'].fields_by_name['spend_id']._serialized_options = b'\342A\001\002'
   _globals['_REFUNDREQUEST'].fields_by_name['count']._loaded_options = None
@@ -53,15 +55,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFUNDREQUEST'].fields_by_name['company_id']._loaded_options = None
   _globals['_REFUNDREQUEST'].fields_by_name['company_id']._serialized_options = b'\342A\001\002'
   _globals['_SPENDREQUEST']._serialized_start=163
-  _globals['_SPENDREQUEST']._serialized_end=318
-  _globals['_SPENDRESPONSE']._serialized_start=321
-  _globals['_SPENDRESPONSE']._serialized_end=453
-  _globals['_SPENDLIMIT']._serialized_start=455
-  _globals['_SPENDLIMIT']._serialized_end=563
-  _globals['_REFUNDREQUEST']._serialized_start=565
-  _globals['_REFUNDREQUEST']._serialized_end=651
-  _globals['_REFUNDRESPONSE']._serialized_start=653
-  _globals['_REFUNDRESPONSE']._serialized_end=669
-  _globals['_RATELIMITSERVICE']._serialized_start=672
-  _globals['_RATELIMITSERVICE']._serialized_end=861
+  _globals['_SPENDREQUEST']._serialized_end=346
+  _globals['_SPENDRESPONSE']._serialized_start=349
+  _globals['_SPENDRESPONSE']._serialized_end=481
+  _globals['_SPENDLIMIT']._serialized_start=483
+  _globals['_SPENDLIMIT']._serialized_end=591
+  _globals['_REFUNDREQUEST']._serialized_start=593
+  _globals['_REFUNDREQUEST']._serialized_end=679
+  _globals['_REFUNDRESPONSE']._serialized_start=681
+  _globals['_REFUNDRESPONSE']._serialized_end=697
+  _globals['_RATELIMITSERVICE']._serialized_start=700
+  _globals['_RATELIMITSERVICE']._serialized_end=889
 # @@protoc_insertion_point(module_scope)

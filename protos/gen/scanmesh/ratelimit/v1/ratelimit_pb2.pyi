@@ -36,6 +36,7 @@ class SpendRequest(_message.Message):
     REGION_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     PARTIAL_FIELD_NUMBER: _builtins.int
+    SCANNER_TYPE_FIELD_NUMBER: _builtins.int
     spend_id: _builtins.str
     """Identifies the spend, random, at most 64 characters; the same on every retry."""
     company_id: _builtins.int
@@ -48,6 +49,10 @@ class SpendRequest(_message.Message):
     """The number of scans to spend for, 1 to 1 000."""
     partial: _builtins.bool
     """Whether fewer than `cost` are of use. Default false: all or nothing."""
+    scanner_type: _builtins.str
+    """The type of the scanner, lower_snake, such as `handheld`: decides the default of
+    `scanner.minute`. Empty: the plan's default counts.
+    """
     def __init__(
         self,
         *,
@@ -57,10 +62,11 @@ class SpendRequest(_message.Message):
         region: _builtins.str = ...,
         cost: _builtins.int = ...,
         partial: _builtins.bool = ...,
+        scanner_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["company_id", b"company_id", "cost", b"cost", "partial", b"partial", "region", b"region", "scanner_id", b"scanner_id", "spend_id", b"spend_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["company_id", b"company_id", "cost", b"cost", "partial", b"partial", "region", b"region", "scanner_id", b"scanner_id", "scanner_type", b"scanner_type", "spend_id", b"spend_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
