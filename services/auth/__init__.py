@@ -2,7 +2,8 @@
 
 Owns the schema `auth`. Publishes every change of what a credential is worth on CONTROL (`company.changed.v1
 scanner.changed.v1 user.changed.v1 apikey.revoked.v1 session.revoked.v1`) and a beat that proves the feed is alive
-(`control.beat.v1`); follows the same stream, so that no replica trusts what another one has revoked.
+(`control.beat.v1`); follows the same stream, so that no replica trusts what another one has revoked. Hears from
+billing which plan a company is on: its lane, and how many scanners in how many regions it may have.
 
 Promises: a revocation holds at its own replica when its RPC answers OK and at every other one within a second of the
 answer, and reaches them all the same when the process that made it is killed; what is revoked is never revived by a

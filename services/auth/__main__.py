@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scanmesh.auth.v1 import auth_pb2_grpc
 from scanmesh_envoy import external_auth_pb2_grpc
@@ -16,7 +14,6 @@ from scanmesh_envoy import external_auth_pb2_grpc
 from services.auth import audit, cache, users
 from services.auth.check import AuthorizationServicer
 from services.auth.control import Control
-from services.auth.fields import Problems
 from services.auth.keys import Keyring
 from services.auth.passwords import Passwords
 from services.auth.resolver import Recogniser, Resolver
@@ -28,7 +25,7 @@ from services.auth.servicer_scanner import ScannerServicer
 from services.auth.servicer_session import SessionServicer
 from services.auth.servicer_user import UserServicer
 from services.auth.sessions import RefreshTokens
-from services.auth.settings import BootstrapSettings, MigrateSettings, Settings
+from services.auth.settings import BootstrapSettings, Settings
 from services.auth.store_audit import AuditStore
 from services.auth.store_company import CompanyStore
 from services.auth.store_credential import CredentialStore
@@ -39,11 +36,13 @@ from services.auth.store_session import SessionStore
 from services.auth.store_user import UserStore
 from services.auth.tokens import AccessTokens, SessionTokens, published_keys
 from services.auth.users import NewUser
-from services.chassis import bus, clock, database, process, telemetry
+from services.chassis import background, bus, clock, database, process, telemetry
 from services.chassis.clock import Clock
+from services.chassis.fields import Problems
 from services.chassis.identity import PLATFORM, Role, Signer, Verifier
+from services.chassis.plans import Plans
 from services.chassis.server import Server
-from services.chassis.settings import load
+from services.chassis.settings import MigrateSettings, load
 
 _PREFIX = "AUTH_"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -58,6 +57,7 @@ class Outside:
     db: database.Database
     shared: cache.SharedCache
     nats: bus.Bus
+    plans: Plans
     passwords: Passwords
     now: Clock = clock.now
 
@@ -69,7 +69,7 @@ async def serve(settings: Settings) -> None:
             database.connected(settings.database_url) as db,
             cache.connected(settings.valkey_url) as shared,
             bus.connected(settings.nats_url, "auth") as nats,
-            assembled(settings, Outside(db, shared, nats, passwords)) as server,
+            assembled(settings, Outside(db, shared, nats, Plans(nats), passwords)) as server,
         ):
             await server.until_stopped()
 
@@ -108,12 +108,18 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
     server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks), clock=now)
     server.add(
         external_auth_pb2_grpc.add_AuthorizationServicer_to_server,
-        AuthorizationServicer(recogniser, secrets.signer, seen, clock=now),
+        AuthorizationServicer(recogniser, secrets.signer, seen, outside.plans, clock=now),
         needs=[resolver.ready],
     )
     _add_operators(server, settings, outside, secrets, control)
-    work = (control.follow(), control.beat(), control.publish_left_behind(), sightings.keep_flushing(seen))
-    async with _running(server, *work):
+    work = (
+        outside.plans.run(),
+        control.follow(),
+        control.beat(),
+        control.publish_left_behind(),
+        sightings.keep_flushing(seen),
+    )
+    async with background.running(server.end, *work):
         yield server
     await sightings.flush(seen)
 
@@ -140,41 +146,12 @@ def _add_operators(
     )
     server.add(
         auth_pb2_grpc.add_ScannerServiceServicer_to_server,
-        ScannerServicer(ScannerStore(db), secrets.keyring, control, clock=now),
+        ScannerServicer(ScannerStore(db), secrets.keyring, control, outside.plans, clock=now),
         needs=[db.ping],
     )
     server.add(
         auth_pb2_grpc.add_AuditServiceServicer_to_server, AuditServicer(AuditStore(db)), needs=[db.ping]
     )
-
-
-@asynccontextmanager
-async def _running(server: Server, *work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Keep work running beside the body. A fault of it ends the process, which is then started anew.
-
-    What is away for a time is no fault: each work goes on by itself when it is back. And an end is no cut: the server
-    first finishes its calls, with the rest of the work still at their side.
-
-    Raises:
-        ExceptionGroup: the faults.
-    """
-    tasks = [asyncio.create_task(each) for each in work]
-    for task in tasks:
-        task.add_done_callback(lambda ended: _end(server, ended))
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    if faults := [end for end in ends if isinstance(end, Exception)]:
-        raise ExceptionGroup("background work failed", faults)
-
-
-def _end(server: Server, ended: asyncio.Task[None]) -> None:
-    if not ended.cancelled():
-        _log.critical("background work has ended, so this process does", exc_info=ended.exception())
-        server.end()
 
 
 async def bootstrap(settings: BootstrapSettings, *, now: Clock = clock.now) -> bool:

@@ -26,7 +26,8 @@ from services.auth.seen import Seen
 from services.chassis import errors, identity
 from services.chassis.clock import Clock
 from services.chassis.errors import MeshError, Unauthenticated
-from services.chassis.identity import Role, Signer
+from services.chassis.identity import Identity, Role, Signer
+from services.chassis.plans import Plans
 
 _PASS_REUSED = timedelta(seconds=30)
 _MOST_PASSES = 50_000
@@ -43,17 +44,20 @@ _HTTP_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    credential: Credential
+    holder: Identity
     response: envoy.CheckResponse
 
 
 class AuthorizationServicer(envoy_grpc.AuthorizationServicer):
     """Lets in whoever shows a credential that is worth it, and hands on who that is."""
 
-    def __init__(self, recogniser: Recogniser, signer: Signer, seen: Seen, *, clock: Clock) -> None:
+    def __init__(
+        self, recogniser: Recogniser, signer: Signer, seen: Seen, plans: Plans, *, clock: Clock
+    ) -> None:
         self._recogniser = recogniser
         self._signer = signer
         self._seen = seen
+        self._plans = plans
         self._clock = clock
         self._passes: Recent[str, _Pass] = Recent(_MOST_PASSES)
 
@@ -71,10 +75,10 @@ class AuthorizationServicer(envoy_grpc.AuthorizationServicer):
         now = self._clock()
         if credential.role is Role.SCANNER:
             self._seen.note(credential, now)
+        holder = credential.identity(self._plans.of(credential.company_id).lane)
         known = self._passes.get(credential.credential_id, now)
-        if known is None or known.credential != credential:
-            token = self._signer.sign(credential.identity(), now)
-            known = _Pass(credential, _admission(token))
+        if known is None or known.holder != holder:
+            known = _Pass(holder, _admission(self._signer.sign(holder, now)))
             self._passes.put(credential.credential_id, known, now + _PASS_REUSED)
         return known.response
 

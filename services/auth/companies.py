@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from services.auth.fields import MAX_NAME, Problems, check_networks, check_region, check_text, network
+from services.auth.fields import MAX_NAME, check_networks, network
 from services.chassis.errors import NotFound, PermissionDenied
+from services.chassis.fields import Problems, check_name, check_text
 from services.chassis.identity import Role
 
 MAX_ID = 2**31 - 1
@@ -47,12 +48,19 @@ class CompanyNotFound(NotFound):
         super().__init__(f"there is no company {company_id}", metadata={"company_id": str(company_id)})
 
 
+def read_id(text: str) -> int | None:
+    """Read a company's id; None if it cannot be the id of one."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))):
+        return None
+    return int(text) if int(text) <= MAX_ID else None
+
+
 def check(problems: Problems, values: Mapping[str, Any]) -> None:
     """Check the given fields of a company, whichever they are."""
     if "display_name" in values:
         check_text(problems, "display_name", values["display_name"], at_least=1, at_most=MAX_NAME)
     if "region" in values:
-        check_region(problems, "region", values["region"])
+        check_name(problems, "region", values["region"])
     if len(values.get("allowed_cidrs", ())) > _MAX_CIDRS:
         problems.add("allowed_cidrs", f"must be at most {_MAX_CIDRS} networks")
     check_networks(problems, "allowed_cidrs", values.get("allowed_cidrs", ()))

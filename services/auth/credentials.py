@@ -19,8 +19,9 @@ from functools import lru_cache
 
 from services.chassis.errors import PermissionDenied, Reason, Unauthenticated
 from services.chassis.identity import Identity, Role
+from services.chassis.subjects import Lane
 
-_FORM = 1
+_FORM = 2
 """Version of the encoded form: a replica that does not know it reads the database instead."""
 
 COMPANY = ""
@@ -37,7 +38,8 @@ class Credential:
     holder_id: str
     """The scanner's id, or the user's."""
     role: Role
-    lane: str
+    scanner_type: str
+    """What kind of device the scanner is; empty for users."""
     region: str
     company_active: bool
     holder_active: bool
@@ -69,17 +71,18 @@ class Credential:
                 "calls from this address are not allowed", reason=Reason.ADDRESS_NOT_ALLOWED
             )
 
-    def identity(self) -> Identity:
-        """Answer whom the credential stands for."""
+    def identity(self, lane: Lane) -> Identity:
+        """Answer whom the credential stands for, while its company's plan has this lane."""
         device = self.role is Role.SCANNER
         return Identity(
             company_id=self.company_id,
             subject=self.holder_id,
             role=self.role,
-            lane=self.lane,
+            lane=lane,
             region=self.region,
             key_id=self.credential_id if device else "",
             session_id="" if device else self.credential_id,
+            scanner_type=self.scanner_type,
         )
 
 

@@ -1,60 +1,14 @@
-"""Checks of single fields. A caller is told everything that is wrong with its request, not the first thing."""
+"""Checks of fields that auth alone knows: names and networks."""
 
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterable
-from uuid import UUID
 
-from services.chassis.errors import InvalidArgument, Violation
+from services.chassis.fields import Problems
 
 MAX_NAME = 256
 """Longest display name or location, in characters."""
-_REGION = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_MAX_REGION = 64
-
-
-class Problems:
-    """Collects violations."""
-
-    def __init__(self) -> None:
-        self._found: list[Violation] = []
-        self._prefix = ""
-
-    def within(self, resource: str) -> Problems:
-        """Answer a view that collects to the same place, with paths that begin with `resource`."""
-        view = Problems()
-        view._found, view._prefix = self._found, f"{self._prefix}{resource}."
-        return view
-
-    def add(self, field: str, description: str) -> None:
-        """Note that a field is wrong, and how."""
-        self._found.append(Violation(self._prefix + field, description))
-
-    def raise_any(self) -> None:
-        """Refuse the request if anything was noted.
-
-        Raises:
-            InvalidArgument: with every violation.
-        """
-        if self._found:
-            fields = ", ".join(dict.fromkeys(violation.field for violation in self._found))
-            raise InvalidArgument(f"the request is not valid: {fields}", violations=self._found)
-
-
-def check_text(problems: Problems, field: str, value: str, *, at_least: int = 0, at_most: int) -> None:
-    """Check a text's length in characters; U+0000 cannot be stored."""
-    if not at_least <= len(value) <= at_most:
-        problems.add(field, f"must have {at_least} to {at_most} characters")
-    if "\0" in value:
-        problems.add(field, "must not contain U+0000")
-
-
-def check_region(problems: Problems, field: str, value: str) -> None:
-    """Check a region's name: an open set, lower_snake."""
-    if len(value) > _MAX_REGION or not _REGION.fullmatch(value):
-        problems.add(field, f"must be lower_snake, at most {_MAX_REGION} characters")
 
 
 def network(text: str) -> str | None:
@@ -73,12 +27,3 @@ def check_networks(problems: Problems, field: str, values: Iterable[str]) -> Non
     for index, value in enumerate(values):
         if network(value) is None:
             problems.add(f"{field}[{index}]", "must be a network in CIDR form, such as 198.51.100.0/24")
-
-
-def resource_id(text: str) -> UUID | None:
-    """Read an id as the mesh writes it, lower case with dashes; None if it cannot be the id of anything."""
-    try:
-        value = UUID(text)
-    except ValueError:
-        return None
-    return value if str(value) == text else None

@@ -9,8 +9,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from services.auth.fields import MAX_NAME, Problems, check_region, check_text
-from services.chassis.errors import NotFound
+from services.auth.fields import MAX_NAME
+from services.chassis.errors import FailedPrecondition, NotFound, Reason
+from services.chassis.fields import Problems, check_name, check_text
 
 MUTABLE = frozenset({"display_name", "type", "location", "region", "firmware_version", "status"})
 CREDENTIAL_FIELDS = frozenset({"status", "region", "type"})
@@ -64,6 +65,59 @@ class ApiKey:
     """When it stops working because it was rotated; None while it has no end."""
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a company's plan lets it have; None: any number."""
+
+    scanners: int | None = None
+    """Scanners that are not deleted."""
+    regions: int | None = None
+    """Different regions that they are in."""
+
+    @property
+    def limits(self) -> bool:
+        """Whether there is anything that must be counted."""
+        return (self.scanners, self.regions) != (None, None)
+
+    def check_one_more(self, region: str, held: Mapping[str, int]) -> None:
+        """Return if a scanner may come to `region`, beside those held, counted by region.
+
+        Raises:
+            ScannerLimitReached: there are as many as there may be.
+            RegionLimitReached: it would be in a region too many.
+        """
+        if self.scanners is not None and sum(held.values()) >= self.scanners:
+            raise ScannerLimitReached(self.scanners)
+        self.check_region(region, held)
+
+    def check_region(self, region: str, others: Mapping[str, int]) -> None:
+        """Return if a scanner may be in `region`, given the others, counted by region.
+
+        Raises:
+            RegionLimitReached: it would be in a region too many.
+        """
+        if self.regions is not None and region not in others and len(others) >= self.regions:
+            raise RegionLimitReached(self.regions)
+
+
+class ScannerLimitReached(FailedPrecondition):
+    """The company has as many scanners as its plan allows."""
+
+    reason = Reason.SCANNER_LIMIT_REACHED
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the plan allows {limit} scanners", metadata={"limit": str(limit)})
+
+
+class RegionLimitReached(FailedPrecondition):
+    """The company's scanners are in as many regions as its plan allows."""
+
+    reason = Reason.REGION_LIMIT_REACHED
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the plan allows {limit} regions", metadata={"limit": str(limit)})
+
+
 class ScannerNotFound(NotFound):
     """The company has no scanner with this id, or it was deleted."""
 
@@ -80,7 +134,7 @@ def check(problems: Problems, values: Mapping[str, Any]) -> None:
     if "firmware_version" in values:
         check_text(problems, "firmware_version", values["firmware_version"], at_most=_MAX_VERSION)
     if "region" in values:
-        check_region(problems, "region", values["region"])
+        check_name(problems, "region", values["region"])
 
 
 def check_overlap(problems: Problems, overlap: timedelta) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from scanmesh.auth.v1 import auth_pb2, auth_pb2_grpc
 
-from services.auth import audit, paging, wire
-from services.auth.fields import resource_id
+from services.auth import audit, wire
 from services.auth.store_audit import AuditStore
-from services.chassis import identity
+from services.chassis import identity, paging
+from services.chassis.fields import resource_id
 
 _LISTING = "audit_events"
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from scanmesh.auth.v1 import auth_pb2, auth_pb2_grpc
 
-from services.auth import companies, masks, paging, wire
+from services.auth import companies, wire
 from services.auth.companies import Company
 from services.auth.control import Control
-from services.auth.fields import Problems
 from services.auth.store_company import CompanyStore
-from services.chassis import identity
+from services.chassis import identity, masks, paging
 from services.chassis.clock import Clock
+from services.chassis.fields import Problems
 
 _LISTING = "companies"
 _ON_CREATE = ("allowed_cidrs", "display_name", "region")
@@ -45,7 +45,7 @@ class CompanyServicer(auth_pb2_grpc.CompanyServiceServicer):
     async def ListCompanies(
         self, request: auth_pb2.ListCompaniesRequest, context: Any
     ) -> auth_pb2.ListCompaniesResponse:
-        page = paging.parse(request.page_size, request.page_token, listing=_LISTING, key=paging.company_key)
+        page = paging.parse(request.page_size, request.page_token, listing=_LISTING, key=companies.read_id)
         listed, more = paging.cut(await self._store.list(page), page)
         return auth_pb2.ListCompaniesResponse(
             companies=map(_render, listed),

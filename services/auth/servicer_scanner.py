@@ -8,14 +8,15 @@ from uuid import UUID
 
 from scanmesh.auth.v1 import auth_pb2, auth_pb2_grpc
 
-from services.auth import keys, masks, paging, scanners, wire
+from services.auth import keys, scanners, wire
 from services.auth.control import Control
-from services.auth.fields import Problems, resource_id
 from services.auth.keys import Keyring
-from services.auth.scanners import ApiKey, Scanner, ScannerNotFound
+from services.auth.scanners import ApiKey, Quota, Scanner, ScannerNotFound
 from services.auth.store_scanner import ScannerStore
-from services.chassis import identity
+from services.chassis import identity, masks, paging
 from services.chassis.clock import Clock
+from services.chassis.fields import Problems, resource_id
+from services.chassis.plans import Plan, Plans
 
 _LISTING = "scanners"
 _ON_REGISTER = ("display_name", "firmware_version", "location", "region", "type")
@@ -25,20 +26,25 @@ _ENUMS: dict[str, wire.Closed[Any]] = {"status": wire.SCANNER_STATUS, "type": wi
 class ScannerServicer(auth_pb2_grpc.ScannerServiceServicer):
     """Registers scanners and changes them; a revoked key is refused everywhere a second after the answer."""
 
-    def __init__(self, store: ScannerStore, keyring: Keyring, control: Control, *, clock: Clock) -> None:
+    def __init__(
+        self, store: ScannerStore, keyring: Keyring, control: Control, plans: Plans, *, clock: Clock
+    ) -> None:
         self._store = store
         self._keyring = keyring
         self._control = control
+        self._plans = plans
         self._clock = clock
         self._trail = wire.Trail("ScannerService", clock)
 
     async def RegisterScanner(
         self, request: auth_pb2.RegisterScannerRequest, context: Any
     ) -> auth_pb2.RegisterScannerResponse:
+        company_id = identity.caller().company_id
         values = _parse_new(request.scanner)
-        key = self._keyring.mint(identity.caller().company_id)
+        key = self._keyring.mint(company_id)
         entry = self._trail.entry("RegisterScanner", values)
-        scanner = await self._store.register(values, await keys.seal(key), entry)
+        sealed = await keys.seal(key)
+        scanner = await self._store.register(values, sealed, _quota(self._plans.of(company_id)), entry)
         self._control.wake()
         return auth_pb2.RegisterScannerResponse(scanner=_render(scanner), api_key=key.text)
 
@@ -64,7 +70,8 @@ class ScannerServicer(auth_pb2_grpc.ScannerServiceServicer):
         company_id = identity.caller().company_id
         values = _parse_update(request)
         entry = self._trail.entry("UpdateScanner", values)
-        scanner = await self._store.update(company_id, _id(request.scanner_id), values, entry)
+        quota = _quota(self._plans.of(company_id))
+        scanner = await self._store.update(company_id, _id(request.scanner_id), values, quota, entry)
         if scanners.CREDENTIAL_FIELDS.intersection(values):
             await self._control.settle(company_id)
         return auth_pb2.UpdateScannerResponse(scanner=_render(scanner))
@@ -108,6 +115,10 @@ class ScannerServicer(auth_pb2_grpc.ScannerServiceServicer):
         company_id = identity.caller().company_id
         listed = await self._store.keys(company_id, _id(request.scanner_id), self._clock())
         return auth_pb2.ListApiKeysResponse(api_keys=map(_render_key, listed))
+
+
+def _quota(plan: Plan) -> Quota:
+    return Quota(scanners=plan.scanner_quota, regions=plan.region_quota)
 
 
 def _id(scanner_id: str) -> UUID:

@@ -6,14 +6,14 @@ from typing import Any
 
 from scanmesh.auth.v1 import auth_pb2, auth_pb2_grpc
 
-from services.auth import masks, paging, users, wire
+from services.auth import users, wire
 from services.auth.control import Control
-from services.auth.fields import Problems, resource_id
 from services.auth.passwords import Passwords
 from services.auth.store_user import UserStore
 from services.auth.users import NewUser, User, UserNotFound
-from services.chassis import identity
+from services.chassis import identity, masks, paging
 from services.chassis.clock import Clock
+from services.chassis.fields import Problems, resource_id
 
 _LISTING = "users"
 _ON_CREATE = ("email", "password", "role")

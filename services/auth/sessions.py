@@ -20,8 +20,8 @@ from enum import Enum, auto
 from uuid import UUID
 
 from services.auth import companies
-from services.auth.fields import resource_id
 from services.chassis.errors import Unauthenticated
+from services.chassis.fields import resource_id
 
 LIFETIME = timedelta(days=30)
 """How long a session lives that is not renewed."""

@@ -35,14 +35,6 @@ class Settings(ServerSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MigrateSettings:
-    """The settings of `migrate`."""
-
-    owner_database_url: Secret
-    """PostgreSQL as the role `auth_owner`, in the form of AUTH_DATABASE_URL."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class BootstrapSettings:
     """The settings of `bootstrap`."""
 

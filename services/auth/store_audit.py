@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.auth import audit
-from services.auth.paging import Page
 from services.auth.tables import AnyRow, audit_events
 from services.chassis.database import Database
 from services.chassis.identity import Role
 from services.chassis.ids import uuid7
+from services.chassis.paging import Page
 
 
 async def write(

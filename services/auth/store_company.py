@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.auth import audit, store_audit
 from services.auth.changes import Change, Kind
 from services.auth.companies import CREDENTIAL_FIELDS, Company, CompanyNotFound, Status
-from services.auth.paging import Page
 from services.auth.store_mark import mark, next_revision
 from services.auth.tables import AnyRow, companies, company_ids
 from services.chassis.database import Database
 from services.chassis.identity import PLATFORM
 from services.chassis.ids import uuid7
+from services.chassis.paging import Page
 
 
 class CompanyStore:
@@ -77,6 +77,15 @@ async def region_of(connection: AsyncConnection, company_id: int) -> str:
         CompanyNotFound: there is none with this id.
     """
     return str((await _select(connection, company_id)).region)
+
+
+async def hold(connection: AsyncConnection, company_id: int) -> str:
+    """Keep what counts a company's scanners apart until the transaction ends; answer the region it is at home in.
+
+    Raises:
+        CompanyNotFound: there is none with this id.
+    """
+    return str((await _select(connection, company_id, lock=True)).region)
 
 
 async def served(connection: AsyncConnection, company_id: int) -> bool:

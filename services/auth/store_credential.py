@@ -14,10 +14,6 @@ from services.auth.tables import users as user_table
 from services.auth.tokens import AccessToken
 from services.chassis.database import Database
 from services.chassis.identity import Role
-from services.chassis.subjects import Lane
-
-_LANE = Lane.STANDARD
-"""That of every company, until plans say otherwise."""
 
 _COMPANY = (
     companies.c.status.label("company_status"),
@@ -34,6 +30,7 @@ _OF_KEY = (
         api_keys.c.revision,
         scanner_table.c.scanner_id,
         scanner_table.c.status,
+        scanner_table.c.type,
         scanner_table.c.region,
         scanner_table.c.revision.label("holder_revision"),
         *_COMPANY,
@@ -106,7 +103,7 @@ class CredentialStore:
             credential_id=str(row.session_id),
             holder_id=str(row.user_id),
             role=Role(row.role),
-            lane=_LANE,
+            scanner_type="",
             region=self._region if platform else row.region,
             company_active=platform or row.company_status == company.Status.ACTIVE,
             holder_active=row.status == users.Status.ACTIVE,
@@ -124,7 +121,7 @@ def _of_key(company_id: int, row: AnyRow) -> Credential:
         credential_id=str(row.key_id),
         holder_id=str(row.scanner_id),
         role=Role.SCANNER,
-        lane=_LANE,
+        scanner_type=row.type,
         region=row.region,
         company_active=row.company_status == company.Status.ACTIVE,
         holder_active=row.status == scanners.Status.ACTIVE,

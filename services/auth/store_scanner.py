@@ -13,13 +13,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.auth import audit, store_audit, store_company, store_key
 from services.auth.changes import Change, Kind
 from services.auth.keys import SealedKey
-from services.auth.paging import Page
-from services.auth.scanners import CREDENTIAL_FIELDS, ApiKey, Scanner, ScannerNotFound, Status, Type
+from services.auth.scanners import (
+    CREDENTIAL_FIELDS,
+    ApiKey,
+    Quota,
+    Scanner,
+    ScannerNotFound,
+    Status,
+    Type,
+)
 from services.auth.store_mark import mark, next_revision
 from services.auth.tables import AnyRow
 from services.auth.tables import scanners as table
 from services.chassis.database import Database
 from services.chassis.ids import uuid7
+from services.chassis.paging import Page
 
 
 class ScannerStore:
@@ -28,16 +36,24 @@ class ScannerStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def register(self, values: Mapping[str, Any], key: SealedKey, entry: audit.Entry) -> Scanner:
+    async def register(
+        self, values: Mapping[str, Any], key: SealedKey, quota: Quota, entry: audit.Entry
+    ) -> Scanner:
         """Store a new scanner, ACTIVE, of the company of its first key; a region not given is the company's.
 
         Raises:
             CompanyNotFound: there is no such company.
+            ScannerLimitReached: it has as many scanners as its quota.
+            RegionLimitReached: its scanners would be in more regions than its quota.
         """
         async with self._database.transaction(company_id=key.company_id) as connection:
+            home = await store_company.hold(connection, key.company_id)
+            region = values.get("region", home)
+            if quota.limits:
+                quota.check_one_more(region, await _held(connection, key.company_id))
             row = {
-                "region": await store_company.region_of(connection, key.company_id),
                 **values,
+                "region": region,
                 "company_id": key.company_id,
                 "scanner_id": uuid7(),
                 "status": Status.ACTIVE,
@@ -70,15 +86,20 @@ class ScannerStore:
             return [_scanner(row) for row in rows]
 
     async def update(
-        self, company_id: int, scanner_id: UUID, values: Mapping[str, Any], entry: audit.Entry
+        self, company_id: int, scanner_id: UUID, values: Mapping[str, Any], quota: Quota, entry: audit.Entry
     ) -> Scanner:
         """Change fields of a scanner; what concerns its credentials or limits is marked for publication.
 
         Raises:
             ScannerNotFound: the company has none with this id, or it was deleted.
+            RegionLimitReached: the company's scanners would be in more regions than its quota.
         """
         async with self._database.transaction(company_id=company_id) as connection:
             row = await _get(connection, company_id, scanner_id, lock=True)
+            if quota.limits and values.get("region", row.region) != row.region:
+                await store_company.hold(connection, company_id)
+                others = await _held(connection, company_id, but=scanner_id)
+                quota.check_region(values["region"], others)
             if values:
                 row = await _update(connection, row, values, entry.time)
                 await store_audit.write(connection, entry, company_id=company_id, resource_id=scanner_id)
@@ -137,6 +158,15 @@ class ScannerStore:
         async with self._database.transaction(company_id=company_id) as connection:
             await _get(connection, company_id, scanner_id)
             return await store_key.living(connection, company_id, scanner_id, now)
+
+
+async def _held(connection: AsyncConnection, company_id: int, *, but: UUID | None = None) -> dict[str, int]:
+    """Count a company's scanners by region, but for one; while the company is held, so is the count."""
+    query = sa.select(table.c.region, sa.func.count().label("scanners")).group_by(table.c.region)
+    query = query.where(table.c.company_id == company_id, table.c.delete_time.is_(None))
+    if but is not None:
+        query = query.where(table.c.scanner_id != but)
+    return {row.region: row.scanners for row in await connection.execute(query)}
 
 
 async def _find(

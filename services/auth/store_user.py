@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.auth import audit, store_audit, store_company, store_session, users
 from services.auth.changes import Change, Kind
-from services.auth.paging import Page
 from services.auth.store_mark import mark, next_revision
 from services.auth.tables import AnyRow, emails, sessions
 from services.auth.tables import users as table
@@ -21,6 +20,7 @@ from services.auth.users import EmailTaken, NewUser, Status, User, UserNotFound
 from services.chassis.database import Database
 from services.chassis.identity import PLATFORM, Role
 from services.chassis.ids import uuid7
+from services.chassis.paging import Page
 
 _BOOTSTRAP_LOCK = 0x5CA1AB1E
 """Any number that nothing else in this database locks."""

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from services.auth.fields import resource_id
 from services.auth.recent import Recent
 from services.auth.sessions import RefreshTokens, Session
 from services.chassis import identity
 from services.chassis.errors import Reason, Unauthenticated
+from services.chassis.fields import resource_id
 from services.chassis.identity import Signer, Verifier
 
 AUDIENCE = "scanmesh-edge"

@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from services.auth.fields import Problems
 from services.chassis.errors import AlreadyExists, NotFound
+from services.chassis.fields import Problems
 from services.chassis.identity import Role
 
 MUTABLE = frozenset({"role", "status", "password"})

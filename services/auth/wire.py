@@ -12,9 +12,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from scanmesh.auth.v1 import auth_pb2
 
 from services.auth import audit, companies, scanners, users
-from services.auth.fields import Problems
 from services.chassis import identity, telemetry, wire
 from services.chassis.clock import Clock
+from services.chassis.fields import Problems
 from services.chassis.identity import Role
 
 Member = TypeVar("Member", bound=StrEnum)

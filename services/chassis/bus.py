@@ -7,24 +7,23 @@ told apart with care: *refused* (nothing was stored, for certain) or *unknown* (
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Any
 
 from nats import errors as nats_errors
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 
-from services.chassis import connection, provision, telemetry
-from services.chassis.connection import Connection
+from services.chassis import connection, feed, holdings, telemetry
+from services.chassis.connection import LOST, Connection, heed_cancellation, translated
 from services.chassis.errors import Unavailable
+from services.chassis.feed import Event
+from services.chassis.holdings import StreamState
 from services.chassis.settings import Secret
 from services.chassis.subjects import Stream
 
@@ -34,14 +33,6 @@ _ATTEMPT_SECONDS = 1.0
 _RETRY_SECONDS = 0.05
 _API_SECONDS = 2.0
 _HAND_OVER_SECONDS = 5.0
-_FOLLOW_AHEAD = 1_000
-"""Messages that may wait for a follower's reader; the client library holds and, in the end, drops the others."""
-_FOLLOW_OVERLAP = timedelta(seconds=5)
-"""How far a follower goes back when it starts anew: events repeat then, they never go missing."""
-
-# What a call raises that got no answer, OSError's TimeoutError included; uvloop has a RuntimeError for a connection
-# that is just being broken.
-_LOST = (nats_errors.Error, OSError, RuntimeError)
 
 _log = logging.getLogger(__name__)
 _publishes = telemetry.meter(__name__).create_counter(
@@ -61,18 +52,6 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """A message read from a stream."""
-
-    subject: str
-    payload: bytes
-    stored: datetime
-    """When the stream took it."""
-    sequence: int = 0
-    """Its number in the stream, from 1."""
-
-
-@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message that is derived from another one: the same bytes under the same id whenever that is done again."""
 
@@ -81,27 +60,13 @@ class Outgoing:
     message_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class StreamState:
-    """What a stream holds."""
-
-    first_sequence: int
-    """Of the oldest message; one above the last when the stream is empty."""
-    last_sequence: int
-    messages: int
-    oldest: timedelta | None
-    """The age of the oldest message by the server's own clock; None when the stream is empty."""
-    epoch: str
-    """The id made with the stream: another one numbers anew."""
-
-
 class Bus:
     """JetStream over one connection. While that is down, publishing is refused at once and nothing is buffered."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def publish(
+    async def publish(  # noqa: PLR0913 - the last two are for few, and what they say belongs to the message
         self,
         subject: str,
         payload: bytes,
@@ -165,9 +130,9 @@ class Bus:
             reply = await client.request(subject, payload, timeout=seconds, headers=headers)
         except nats_errors.NoRespondersError:
             return Outcome.REFUSED
-        except _LOST:
+        except LOST:
             return Outcome.UNKNOWN
-        _heed_cancellation()
+        heed_cancellation()
         answer = json.loads(reply.data)
         if "error" in answer:
             _log.warning("the stream refused a message", extra={"subject": subject, "error": answer["error"]})
@@ -196,14 +161,17 @@ class Bus:
         Raises:
             Unavailable: the bus does not answer.
         """
-        with _translated():
-            answer = await self.client.request(
-                f"$JS.API.STREAM.INFO.{stream.name}", timeout=_API_SECONDS
-            )
-        info = json.loads(answer.data)
-        if "error" in info:
-            raise Unavailable(f"the stream {stream.name} cannot be looked at")
-        return _state(info)
+        with translated():
+            return await holdings.state(self.client, stream, _API_SECONDS)
+
+    async def last(self, stream: Stream, subject: str) -> Event | None:
+        """Answer the last message of a subject in a bucket; None if there is none.
+
+        Raises:
+            Unavailable: the bus does not answer.
+        """
+        with translated():
+            return await holdings.last(self.client, stream, subject, _API_SECONDS)
 
     async def require(self, *streams: Stream) -> None:
         """Return if these streams and all their durables exist: else an acknowledgement would be worth nothing.
@@ -212,7 +180,7 @@ class Bus:
             Unavailable: one does not, or the bus does not answer.
         """
         await self.ping()
-        with _translated():
+        with translated():
             for stream in streams:
                 await self.jetstream.stream_info(stream.name)
                 for durable in stream.durables:
@@ -239,43 +207,8 @@ class Bus:
             since: read what was stored from then on.
             silence: the longest a healthy stream says nothing; after it the reader starts anew.
         """
-        position = since
-        while True:
-            try:
-                async with aclosing(self._follow_once(stream, position, silence)) as events:
-                    async for event in events:
-                        position = max(position, event.stored - _FOLLOW_OVERLAP)
-                        yield event
-            except (Unavailable, *_LOST) as error:
-                _log.info("following anew", extra={"stream": stream.name, "error": repr(error)})
-                await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _follow_once(
-        self, stream: Stream, position: datetime, silence: timedelta
-    ) -> AsyncGenerator[Event, None]:
-        arrived: asyncio.Queue[Msg] = asyncio.Queue(_FOLLOW_AHEAD)
-        config = api.ConsumerConfig(
-            ack_policy=api.AckPolicy.NONE,
-            deliver_policy=api.DeliverPolicy.BY_START_TIME,
-            opt_start_time=position,
-            inactive_threshold=30.0,
-            mem_storage=True,
-        )
-        jetstream = self.jetstream
-        subscription = await jetstream.subscribe("", stream=stream.name, config=config, cb=arrived.put)
-        try:
-            _heed_cancellation()
-            for expected in itertools.count(1):
-                async with asyncio.timeout(silence.total_seconds()):
-                    message = await arrived.get()
-                if message.metadata.sequence.consumer != expected:  # the client dropped some: it was too slow
-                    raise nats_errors.SlowConsumerError(
-                        subject=stream.name, reply="", sid=0, sub=subscription
-                    )
-                yield _event(message)
-        finally:
-            with suppress(nats_errors.Error):  # the subscription ended with its connection
-                await subscription.unsubscribe()
+        async for event in feed.follow(lambda: self.jetstream, stream, since, silence):
+            yield event
 
     async def ping(self) -> None:
         """Return if the bus is connected.
@@ -305,47 +238,6 @@ class Bus:
             Unavailable: the bus is not connected.
         """
         return self.client.jetstream(timeout=_API_SECONDS)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except _LOST as error:
-        raise Unavailable("the bus is not available") from error
-
-
-def _heed_cancellation() -> None:
-    """Raise the cancellation that the library's `wait_for` swallows, before Python 3.12, if an answer comes just then.
-
-    Whoever cancels a publisher or a follower waits for its end.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
-def _event(message: Msg) -> Event:
-    metadata = message.metadata
-    return Event(message.subject, message.data, metadata.timestamp, metadata.sequence.stream)
-
-
-def _state(info: dict[str, Any]) -> StreamState:
-    state = info["state"]
-    oldest = _time(info["ts"]) - _time(state["first_ts"]) if state["messages"] else None
-    return StreamState(
-        first_sequence=state["first_seq"],
-        last_sequence=state["last_seq"],
-        messages=state["messages"],
-        oldest=oldest,
-        epoch=info["config"].get("metadata", {}).get(provision.EPOCH, ""),
-    )
-
-
-def _time(text: str) -> datetime:
-    """Read RFC 3339 with nanoseconds, of which Python's own reader takes up to six digits only."""
-    seconds, _, fraction = text.removesuffix("Z").partition(".")
-    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}+00:00")
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from services.chassis import deadline, interceptors, telemetry
+from services.chassis import deadline, identity, interceptors, telemetry
 from services.chassis.errors import MeshError, from_status, kind_of
 
 _DEFAULT_SECONDS = 5.0
@@ -54,6 +54,11 @@ async def channel(
     calls = _Calls(seconds, identity_token)
     async with grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=[calls]) as opened:
         yield opened
+
+
+def as_caller() -> tuple[tuple[str, str], ...]:
+    """Answer the metadata with which a call is made in the name of whoever calls the RPC in progress."""
+    return ((identity.METADATA_KEY, identity.caller_token()),)
 
 
 class _Calls(grpc.aio.UnaryUnaryClientInterceptor):

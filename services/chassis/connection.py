@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
+from nats import errors as nats_errors
 from nats.aio.client import Client
 
+from services.chassis.errors import Unavailable
 from services.chassis.settings import Secret
 
 _CONNECT_SECONDS = 2
@@ -28,7 +30,30 @@ _RETRY_SECONDS = 0.1
 _CLOSE_SECONDS = 1.0
 _NEVER_SECONDS = 3_600.0
 
+LOST = (nats_errors.Error, OSError, RuntimeError)
+"""What a call raises that got no answer, OSError's TimeoutError included; uvloop has a RuntimeError for a connection
+that is just being broken."""
+
 _log = logging.getLogger(__name__)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what a call raises that got no answer into Unavailable."""
+    try:
+        yield
+    except LOST as error:
+        raise Unavailable("the bus is not available") from error
+
+
+def heed_cancellation() -> None:
+    """Raise the cancellation that the library's `wait_for` swallows, before Python 3.12, if an answer comes just then.
+
+    Whoever cancels a publisher or a follower waits for its end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class Connection:

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import asyncpg
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -123,6 +121,10 @@ async def migrate(url: Secret, migrations: Path, *, schema: str) -> None:
 
 
 def _upgrade(connection: sa.Connection, migrations: Path, schema: str) -> None:
+    # Alembic takes 9 MB and a tenth of a second, which only a process that migrates shall spend.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.attributes.update(connection=connection, schema=schema)

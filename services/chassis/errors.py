@@ -31,6 +31,7 @@ from typing import ClassVar
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from services.chassis import wire
@@ -92,7 +93,7 @@ class MeshError(Exception):
     reason: Reason = Reason.INTERNAL
     default_retry_delay: ClassVar[timedelta | None] = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a status, each by its name
         self,
         message: str,
         *,
@@ -100,6 +101,7 @@ class MeshError(Exception):
         metadata: Mapping[str, str] | None = None,
         retry_delay: timedelta | None = None,
         violations: Sequence[Violation] = (),
+        exceeded: Sequence[Violation] = (),
     ) -> None:
         super().__init__(message)
         self.message = message.encode()[:_MAX_MESSAGE_BYTES].decode(errors="ignore")
@@ -108,6 +110,8 @@ class MeshError(Exception):
         self.metadata = dict(metadata or {})
         self.retry_delay = retry_delay if retry_delay is not None else self.default_retry_delay
         self.violations = tuple(violations)
+        self.exceeded = tuple(exceeded)
+        """The limits that were exceeded, by name."""
 
 
 class InvalidArgument(MeshError):
@@ -203,6 +207,8 @@ def to_status(error: MeshError) -> status_pb2.Status:
     if error.violations:
         fitting = within(error.violations, _MAX_VIOLATIONS_BYTES)
         _pack(details, error_details_pb2.BadRequest(field_violations=map(_violation, fitting)))
+    if error.exceeded:
+        _pack(details, error_details_pb2.QuotaFailure(violations=map(_exceeded, error.exceeded)))
     if error.retry_delay is not None:
         _pack(details, error_details_pb2.RetryInfo(retry_delay=wire.duration(error.retry_delay)))
     return status_pb2.Status(code=error.code.value[0], message=error.message, details=details)
@@ -221,15 +227,17 @@ def within(violations: Sequence[Violation], max_bytes: int) -> Sequence[Violatio
 
 def from_status(status: status_pb2.Status) -> MeshError:
     """Rebuild the error a peer raised; a status without our details keeps its code's default reason."""
-    info, bad_request, retry = (
+    info, bad_request, quota, retry = (
         error_details_pb2.ErrorInfo(),
         error_details_pb2.BadRequest(),
+        error_details_pb2.QuotaFailure(),
         error_details_pb2.RetryInfo(),
     )
     has_delay = False
     for detail in status.details:
         detail.Unpack(info)
         detail.Unpack(bad_request)
+        detail.Unpack(quota)
         has_delay |= detail.Unpack(retry)
     return _KIND_BY_CODE.get(status.code, Internal)(
         status.message,
@@ -237,6 +245,7 @@ def from_status(status: status_pb2.Status) -> MeshError:
         metadata=info.metadata,
         retry_delay=retry.retry_delay.ToTimedelta() if has_delay else None,
         violations=[Violation(v.field, v.description) for v in bad_request.field_violations],
+        exceeded=[Violation(v.subject, v.description) for v in quota.violations],
     )
 
 
@@ -259,10 +268,13 @@ def _violation(violation: Violation) -> error_details_pb2.BadRequest.FieldViolat
     )
 
 
-def _pack(
-    details: list[any_pb2.Any],
-    message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo,
-) -> None:
+def _exceeded(violation: Violation) -> error_details_pb2.QuotaFailure.Violation:
+    return error_details_pb2.QuotaFailure.Violation(
+        subject=violation.field, description=violation.description
+    )
+
+
+def _pack(details: list[any_pb2.Any], message: Message) -> None:
     packed = any_pb2.Any()
     packed.Pack(message)
     details.append(packed)

@@ -61,6 +61,8 @@ class Identity:
     """The API key that was shown; empty for operators with a session."""
     session_id: str = ""
     """The operator's session; empty for scanners."""
+    scanner_type: str = ""
+    """What kind of device a scanner is, lower_snake; empty for operators, and in tokens of before it was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Caller:
 
 
 _caller: ContextVar[Caller] = ContextVar("caller")
+_token: ContextVar[str] = ContextVar("token")
 
 
 def caller() -> Caller:
@@ -82,6 +85,16 @@ def caller() -> Caller:
 def set_caller(value: Caller) -> None:
     """Make `value` the caller of the RPC in progress; only the interceptors and tests of handlers do this."""
     _caller.set(value)
+
+
+def caller_token() -> str:
+    """Answer the token of the RPC in progress; a LookupError means that the RPC is open to anyone."""
+    return _token.get()
+
+
+def set_caller_token(value: str) -> None:
+    """Remember the verified token of the RPC in progress; only the interceptors and tests of handlers do this."""
+    _token.set(value)
 
 
 class Signer:
@@ -116,6 +129,7 @@ class Signer:
             "region": identity.region,
             "key": identity.key_id,
             "sid": identity.session_id,
+            "type": identity.scanner_type,
         }
         return self.encode(claims)
 
@@ -201,6 +215,7 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
         region=claims["region"],
         key_id=claims["key"],
         session_id=claims["sid"],
+        scanner_type=claims.get("type", ""),
     )
 
 

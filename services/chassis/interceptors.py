@@ -177,7 +177,9 @@ def identified(verifier: identity.Verifier, clock: Clock) -> Layer:
     @asynccontextmanager
     async def layer(call: Call) -> AsyncIterator[None]:
         if roles.RULES[call.method].needs_identity:
-            known = verifier.verify(str(call.metadata.get(identity.METADATA_KEY, "")), clock())
+            token = str(call.metadata.get(identity.METADATA_KEY, ""))
+            known = verifier.verify(token, clock())
+            identity.set_caller_token(token)
             identity.set_caller(identity.Caller(known, known.company_id))
         yield
 

@@ -137,6 +137,7 @@ _TABLE: dict[str, dict[str, Rule]] = {
         "GetUsage": READ,
         "PreviewInvoice": READ,
     },
+    "scanmesh.billing.v1.UsageService": {"GetLedgerTotal": INTERNAL},
     "grpc.health.v1.Health": {"Check": ANYONE, "Watch": ANYONE, "List": ANYONE},
     "grpc.reflection.v1alpha.ServerReflection": {"ServerReflectionInfo": INTERNAL},
 }

@@ -39,19 +39,33 @@ class Secret:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServerSettings:
+class ProcessSettings:
+    """What every process that stays is told."""
+
+    metrics_listen: str = "127.0.0.1:0"
+    """Address of the Prometheus `/metrics` page, host:port."""
+    log_level: str = "INFO"
+    """Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings(ProcessSettings):
     """What every process that serves RPCs is told."""
 
     identity_jwks: Path
     """File with auth's public keys (a JWKS), made beside `AUTH_SIGNING_KEY` by whoever deploys auth."""
     listen: str = "127.0.0.1:0"
     """Address of the RPC port, host:port; port 0 picks a free one."""
-    metrics_listen: str = "127.0.0.1:0"
-    """Address of the Prometheus `/metrics` page, host:port."""
-    log_level: str = "INFO"
-    """Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."""
     stop_grace: timedelta = timedelta(seconds=8)
     """How long a stopping process lets calls in progress finish."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigrateSettings:
+    """What `migrate` is told."""
+
+    owner_database_url: Secret
+    """PostgreSQL as the owner of the service's schema: postgresql+asyncpg://<service>_owner:<password>@<host>:<port>/<database>."""
 
 
 def load(cls: type[T], *, prefix: str, environ: Mapping[str, str], known: Sequence[type] = ()) -> T:

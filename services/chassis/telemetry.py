@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from prometheus_client import start_http_server
 
-from services.chassis.settings import ServerSettings
+from services.chassis.settings import ProcessSettings
 
 _bound: ContextVar[Mapping[str, str]] = ContextVar("bound", default={})  # noqa: B039 - never mutated
 
@@ -77,7 +77,7 @@ class JsonFormatter(logging.Formatter):
 
 
 @contextmanager
-def configured(service: str, settings: ServerSettings) -> Iterator[None]:
+def configured(service: str, settings: ProcessSettings) -> Iterator[None]:
     """Set up logs, traces and metrics for this process; one process is one service."""
     log_to_stderr(service, settings.log_level)
     resource = Resource.create({"service.name": service})

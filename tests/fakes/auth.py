@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from services.auth.events import encode_beat
-from services.chassis.bus import Event, Outcome
+from services.chassis.bus import Outcome
 from services.chassis.errors import Unavailable
+from services.chassis.feed import Event
 from services.chassis.subjects import CONTROL_BEAT, Stream
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from services.chassis.bus import MAX_PAYLOAD_BYTES, Event, Outcome
+from services.chassis.bus import MAX_PAYLOAD_BYTES, Outcome, Outgoing
 from services.chassis.errors import Unavailable
+from services.chassis.feed import Event
 from services.chassis.subjects import STREAMS, Stream
 
 
@@ -41,7 +42,14 @@ class RecordingBus:
         """What its streams hold, in order."""
 
     async def publish(
-        self, subject: str, payload: bytes, *, message_id: str, deadline: float, ttl: timedelta | None = None
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        message_id: str,
+        deadline: float,
+        ttl: timedelta | None = None,
+        after: int | None = None,
     ) -> Outcome:
         """Publish as `Bus.publish` does, except that an unknown fate is known at once."""
         if len(payload) > MAX_PAYLOAD_BYTES:
@@ -49,12 +57,24 @@ class RecordingBus:
         message = Message(subject, payload, message_id)
         self.offered.append(message)
         await self.open.wait()
+        if after is not None and after != self._last(subject):
+            return Outcome.REFUSED
         if not self._takes(subject) or asyncio.get_running_loop().time() >= deadline:
             return Outcome.REFUSED
         outcome = self.fate(message)
         if outcome is Outcome.ACKED:
             await self._store(message)
         return outcome
+
+    async def hand_over(self, messages: Iterable[Outgoing]) -> None:
+        """Publish derived messages, or raise Unavailable."""
+        deadline = asyncio.get_running_loop().time() + 5
+        for each in messages:
+            outcome = await self.publish(
+                each.subject, each.payload, message_id=each.message_id, deadline=deadline
+            )
+            if outcome is not Outcome.ACKED:
+                raise Unavailable("not everything that was derived is known to be on disk")
 
     async def ping(self) -> None:
         """Return if it is up."""
@@ -78,6 +98,11 @@ class RecordingBus:
             position += 1
             if message.subject in stream.subjects and message.asked >= since:
                 yield Event(message.subject, message.payload, message.asked)
+
+    def _last(self, subject: str) -> int:
+        """The sequence of a subject's last message, as if there were one stream."""
+        numbered = enumerate(self.stored, 1)
+        return max((number for number, message in numbered if message.subject == subject), default=0)
 
     def _takes(self, subject: str) -> bool:
         return self.up and any(subject in stream.subjects for stream in self._streams)

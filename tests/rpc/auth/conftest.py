@@ -7,6 +7,7 @@ import pytest
 
 from services.auth.passwords import Passwords
 from tests.fakes.auth import FakeBus, SettableClock
+from tests.fakes.plans import FakePlans
 from tests.rpc.auth.replica import Replica, Site, running
 from tests.servers.fixtures import postgres, valkey  # noqa: F401 - fixtures
 from tests.servers.postgres import PostgresServer
@@ -33,6 +34,11 @@ def bus() -> FakeBus:
 
 
 @pytest.fixture
+def plans() -> FakePlans:
+    return FakePlans()
+
+
+@pytest.fixture
 def passwords() -> Iterator[Passwords]:
     """Hash cheaply: what is tested here is not how hard a password is to guess."""
     with Passwords(cost=4) as made:
@@ -41,14 +47,14 @@ def passwords() -> Iterator[Passwords]:
 
 @pytest.fixture
 async def start(
-    site: Site, clock: SettableClock, bus: FakeBus, passwords: Passwords
+    site: Site, clock: SettableClock, bus: FakeBus, plans: FakePlans, passwords: Passwords
 ) -> AsyncIterator[object]:
     """Start replicas of auth, as many as the test asks for."""
     async with AsyncExitStack() as stack:
 
         async def started(own_clock: SettableClock = clock) -> Replica:
             own = await stack.enter_async_context(AsyncExitStack())
-            replica = await own.enter_async_context(running(site, bus, passwords, own_clock))
+            replica = await own.enter_async_context(running(site, bus, plans, passwords, own_clock))
             replica.stop = own.aclose
             return replica
 

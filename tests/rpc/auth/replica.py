@@ -29,6 +29,7 @@ from services.chassis.identity import Identity, Role, Signer, Verifier
 from services.chassis.ids import uuid7
 from services.chassis.settings import Secret
 from tests.fakes.auth import FakeBus, SettableClock
+from tests.fakes.plans import FakePlans
 from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
 
@@ -177,13 +178,13 @@ async def failure(call: Any) -> MeshError:
 
 @asynccontextmanager
 async def running(
-    site: Site, bus: FakeBus, passwords: Passwords, clock: SettableClock
+    site: Site, bus: FakeBus, plans: FakePlans, passwords: Passwords, clock: SettableClock
 ) -> AsyncIterator[Replica]:
     """Run a replica."""
     async with (
         database.connected(site.settings.database_url) as db,
         cache.connected(site.settings.valkey_url) as shared,
-        assembled(site.settings, Outside(db, shared, bus, passwords, clock)) as server,  # type: ignore[arg-type]
+        assembled(site.settings, Outside(db, shared, bus, plans, passwords, clock)) as server,  # type: ignore[arg-type]
     ):
         await server.start()
         try:

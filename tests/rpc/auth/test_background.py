@@ -62,7 +62,7 @@ async def said_to_be_stopping(channel):
 
 
 @pytest.fixture
-async def started(site, clock, bus, passwords):
+async def started(site, clock, bus, plans, passwords):
     """The service as its process runs it; the server, what it is asked by, and the run."""
     assembling = asyncio.get_running_loop().create_future()
 
@@ -70,7 +70,7 @@ async def started(site, clock, bus, passwords):
         async with (
             database.connected(site.settings.database_url) as db,
             cache.connected(site.settings.valkey_url) as shared,
-            assembled(site.settings, Outside(db, shared, bus, passwords, clock)) as server,
+            assembled(site.settings, Outside(db, shared, bus, plans, passwords, clock)) as server,
         ):
             assembling.set_result((server, db))
             await server.until_stopped()

@@ -11,6 +11,7 @@ from scanmesh.auth.v1 import auth_pb2
 from scanmesh_envoy import external_auth_pb2 as envoy
 
 from services.chassis.identity import METADATA_KEY
+from services.chassis.subjects import Lane
 from tests.rpc.auth.replica import denied, token
 
 
@@ -40,6 +41,30 @@ async def test_a_credential_gets_the_same_token_for_half_a_minute(auth, clock):
     assert token(await auth.check(x_api_key=made.api_key)) == first
     clock.advance(timedelta(seconds=1))
     assert token(await auth.check(x_api_key=made.api_key)) != first
+
+
+async def test_a_change_of_lane_is_in_the_next_token(auth, plans):
+    company_id = await auth.company()
+    made = await auth.scanner(company_id)
+    first = token(await auth.check(x_api_key=made.api_key))
+    plans.subscribe(company_id, lane=Lane.PREMIUM)
+    assert (await auth.identity_of(x_api_key=made.api_key)).lane == "premium"
+    second = token(await auth.check(x_api_key=made.api_key))
+    assert second != first
+    assert token(await auth.check(x_api_key=made.api_key)) == second
+
+
+async def test_a_scanner_is_known_by_its_type_and_an_operator_by_none(auth):
+    company_id = await auth.company()
+    made = await auth.scanner(company_id, type=auth_pb2.SCANNER_TYPE_DOCK)
+    assert (await auth.identity_of(x_api_key=made.api_key)).scanner_type == "dock"
+    request = auth_pb2.UpdateScannerRequest(company_id=company_id, scanner_id=made.scanner.scanner_id)
+    request.scanner.type = auth_pb2.SCANNER_TYPE_FIXED
+    await auth.scanners.UpdateScanner(request, **auth.platform)
+    assert (await auth.identity_of(x_api_key=made.api_key)).scanner_type == "fixed"
+    signed_in = await auth.sign_in((await auth.user(company_id)).email)
+    operator = await auth.identity_of(authorization=f"Bearer {signed_in.access_token}")
+    assert operator.scanner_type == ""
 
 
 @pytest.mark.parametrize(

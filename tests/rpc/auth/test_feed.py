@@ -6,9 +6,12 @@ from contextlib import AsyncExitStack
 
 import pytest
 from scanmesh.auth.v1 import auth_pb2
+from scanmesh.billing.v1 import billing_pb2, events_pb2
 
 from services.chassis import bus as real
 from services.chassis import clock, subjects
+from services.chassis.keyvalue import Bucket
+from services.chassis.plans import Plans, company_key, plan_key
 from services.chassis.provision import provision
 from tests.rpc.auth.replica import failure, running
 from tests.servers.nats import NatsServer
@@ -25,14 +28,15 @@ def nats(tmp_path):
 
 @pytest.fixture
 async def replicas(site, nats, passwords):
-    """Two replicas, started before the stream is there."""
+    """Two replicas, started before the streams are there."""
     async with AsyncExitStack() as stack:
         made = []
         for _ in range(2):
             connected = await stack.enter_async_context(real.connected(nats.url, "auth"))
-            made.append(await stack.enter_async_context(running(site, connected, passwords, clock.now)))
+            replica = running(site, connected, Plans(connected), passwords, clock.now)
+            made.append(await stack.enter_async_context(replica))
         await connected.until_connected()
-        await provision(connected.jetstream, [subjects.CONTROL], max_bytes=2**24)
+        await provision(connected.jetstream, [subjects.CONTROL, subjects.PLANS], max_bytes=2**24)
         yield made
 
 
@@ -77,3 +81,32 @@ async def test_no_cache_is_trusted_while_nats_is_down(replicas, site, nats):
     nats.start()
     fresh = await one.scanner(made.scanner.company_id)
     await trusts_its_memory(other, site, fresh.api_key)
+
+
+async def offer(bucket, plan, lane):
+    offered = events_pb2.PlanOffered(
+        plan=billing_pb2.Plan(plan=plan, lane=lane, over_quota="OVER_QUOTA_NONE")
+    )
+    assert await bucket.put(plan_key(plan), offered.SerializeToString(), after=0)
+
+
+async def test_a_change_of_plan_moves_a_known_key_to_its_lane_on_every_replica(replicas, nats):
+    company_id = await replicas[0].company()
+    made = await replicas[0].scanner(company_id)
+    for replica in replicas:
+        assert (await replica.identity_of(x_api_key=made.api_key)).lane == "standard"
+    async with real.connected(nats.url, "billing") as connected:
+        await connected.until_connected()
+        bucket = Bucket(connected, subjects.PLANS)
+        await offer(bucket, "gold", "premium")
+        changed = events_pb2.SubscriptionChanged(
+            company_id=company_id, plan="gold", state=billing_pb2.SUBSCRIPTION_STATE_ACTIVE, revision=1
+        )
+        assert await bucket.put(company_key(company_id), changed.SerializeToString(), after=0)
+
+    for replica in replicas:
+
+        async def premium(replica=replica):
+            return (await replica.identity_of(x_api_key=made.api_key)).lane == "premium"
+
+        await eventually(premium, "the lane to change")

@@ -67,9 +67,9 @@ class HeldPasswords(Passwords):
         return found
 
 
-async def test_a_password_that_is_changed_while_it_is_checked_lets_nobody_in(site, bus, clock):
+async def test_a_password_that_is_changed_while_it_is_checked_lets_nobody_in(site, bus, plans, clock):
     with HeldPasswords() as passwords:
-        async with running(site, bus, passwords, clock) as auth:
+        async with running(site, bus, plans, passwords, clock) as auth:
             company_id = await auth.company()
             user = await auth.user(company_id)
             signing_in = asyncio.ensure_future(auth.sign_in(user.email))

@@ -24,7 +24,7 @@ def credential():
         credential_id=str(uuid7()),
         holder_id=str(uuid7()),
         role=Role.SCANNER,
-        lane="standard",
+        scanner_type="dock",
         region="local",
         company_active=True,
         holder_active=True,
@@ -93,7 +93,7 @@ async def test_a_change_is_remembered_for_two_hours_each_for_itself(shared, valk
 
 async def test_the_record_of_another_version_is_a_miss(shared, valkey, name, credential):
     with valkey.inspect() as client:
-        client.set(name, b'60:{"form":2,"company":7}')
+        client.set(name, b'60:{"form":1,"company":7}')
         assert await shared.get(name) is None
         client.set(name, b"60:nonsense")
         assert await shared.get(name) is None

@@ -9,7 +9,7 @@ import pytest
 from services.auth import keys
 from services.auth.audit import Entry
 from services.auth.keys import Keyring, PresentedKey
-from services.auth.scanners import Scanner, Status
+from services.auth.scanners import Quota, Scanner, Status
 from services.auth.seen import Sighting
 from services.auth.store_company import CompanyStore
 from services.auth.store_credential import CredentialStore
@@ -33,7 +33,8 @@ class Device:
 
     async def update(self, **values):
         scanner = self.scanner
-        return await ScannerStore(self.db).update(scanner.company_id, scanner.scanner_id, values, self.entry)
+        this = (scanner.company_id, scanner.scanner_id)
+        return await ScannerStore(self.db).update(*this, values, Quota(), self.entry)
 
     async def changes(self):
         """Answer what is marked for publication, but for what is new."""
@@ -45,7 +46,7 @@ class Device:
 async def device(db, company_id, entry):
     key = Keyring(b"pepper").mint(company_id)
     values = {"display_name": "Gate", "type": "dock", "location": "", "firmware_version": ""}
-    scanner = await ScannerStore(db).register(values, await keys.seal(key), entry)
+    scanner = await ScannerStore(db).register(values, await keys.seal(key), Quota(), entry)
     return Device(db, scanner, key, entry)
 
 

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.auth.keys import Keyring, seal
-from services.auth.scanners import Type
+from services.auth.scanners import Quota, Type
 from services.auth.seen import Seen
 from services.auth.store_credential import CredentialStore
 from services.auth.store_scanner import ScannerStore
@@ -34,7 +34,7 @@ async def no_room(superuser):
 async def test_sightings_are_written_again_when_a_full_disk_has_room(db, company_id, entry, clock, no_room):
     key = Keyring(b"pepper").mint(company_id)
     values = {"display_name": "Gate 1", "type": Type.FIXED, "location": "", "firmware_version": ""}
-    scanner = await ScannerStore(db).register(values, await seal(key), entry)
+    scanner = await ScannerStore(db).register(values, await seal(key), Quota(), entry)
     credential = await CredentialStore(db, region="local").by_key(key)
     seen = Seen()
     seen.note(credential, clock())

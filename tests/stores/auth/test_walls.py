@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from services.auth import keys, tables
 from services.auth.keys import Keyring
+from services.auth.scanners import Quota
 from services.auth.store_company import CompanyStore
 from services.auth.store_scanner import ScannerStore
 from services.auth.store_session import SessionStore
@@ -35,7 +36,7 @@ async def populate(db, entry):
     await sessions.create(await sessions.sign_in(new.email), entry)
     key = await keys.seal(Keyring(b"pepper").mint(company_id))
     fields = {"display_name": "Gate", "type": "dock", "location": "", "firmware_version": ""}
-    await ScannerStore(db).register(fields, key, entry)
+    await ScannerStore(db).register(fields, key, Quota(), entry)
     return company_id
 
 

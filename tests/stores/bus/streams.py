@@ -21,9 +21,11 @@ QUEUE = Stream(
         Durable("demo-a", "demo.a", max_ack_pending=8),
         Durable("demo-b", "demo.b", max_ack_pending=4),
     ),
+    percent=100,
 )
-FEED = Stream(name="FEED", subjects=("feed.a",), max_age=timedelta(hours=1), expiring=True)
-STREAMS = (QUEUE, FEED)
+FEED = Stream(name="FEED", subjects=("feed.a",), max_age=timedelta(hours=1), expiring=True, percent=100)
+BUCKET = Stream(name="KV_demo", subjects=("$KV.demo.>",), latest_only=True, percent=100)
+STREAMS = (QUEUE, FEED, BUCKET)
 MAX_BYTES = 64 * 2**20
 
 

@@ -19,7 +19,7 @@ def credential() -> Credential:
         credential_id="key-1",
         holder_id="scanner-1",
         role=Role.SCANNER,
-        lane="standard",
+        scanner_type="dock",
         region="local",
         company_active=True,
         holder_active=True,

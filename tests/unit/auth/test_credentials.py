@@ -8,6 +8,7 @@ import pytest
 from services.auth.credentials import decode, encode
 from services.chassis.errors import MeshError, Reason
 from services.chassis.identity import Role
+from services.chassis.subjects import Lane
 
 
 def refusal(credential, clock, address="192.0.2.1"):
@@ -59,15 +60,16 @@ def test_a_record_is_read_as_it_was_written(credential, clock):
         assert decode(encode(record)) == record
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", b'{"form":2}', b"{}"])
+@pytest.mark.parametrize("data", [b"", b"nonsense", b'{"form":1}', b'{"form":3}', b"{}"])
 def test_what_another_version_wrote_is_not_read(data):
     assert decode(data) is None
 
 
 def test_a_device_is_known_by_its_key_and_an_operator_by_its_session(credential):
-    device = credential.identity()
+    device = credential.identity(Lane.PREMIUM)
     assert (device.key_id, device.session_id) == ("key-1", "")
-    operator = replace(credential, role=Role.VIEWER).identity()
+    assert (device.lane, device.scanner_type) == ("premium", "dock")
+    operator = replace(credential, role=Role.VIEWER).identity(Lane.PREMIUM)
     assert (operator.key_id, operator.session_id) == ("", "key-1")
 
 

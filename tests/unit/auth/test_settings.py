@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.auth.settings import BootstrapSettings, MigrateSettings, Settings
-from services.chassis.settings import SettingsError, load
+from services.auth.settings import BootstrapSettings, Settings
+from services.chassis.settings import MigrateSettings, SettingsError, load
 
 ENVIRONMENT = {
     "AUTH_LISTEN": "127.0.0.1:7001",

@@ -33,6 +33,7 @@ def test_an_error_arrives_as_it_was_raised(kind: type[MeshError], reason: Reason
         metadata={"scanner_id": "s", "limit": "9"},
         retry_delay=timedelta(seconds=2.5),
         violations=[Violation("barcode.data", "is required"), Violation("scan_id", "is no UUID")],
+        exceeded=[Violation("scanner.minute", "is reached")],
     )
     arrived = errors.from_status(errors.to_status(raised))
     assert type(arrived) is kind

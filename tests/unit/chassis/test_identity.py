@@ -49,6 +49,7 @@ def claims(**changes: Any) -> dict[str, Any]:
         "region": "local",
         "key": "",
         "sid": "",
+        "type": "",
     }
     return {name: value for name, value in {**good, **changes}.items() if value is not None}
 
@@ -63,7 +64,7 @@ def refusal(verifier: Verifier, token: str, now: datetime = NOW) -> Reason:
     "known",
     [
         identities.scanner(),
-        identities.scanner(lane="standard", region="eu_1", company_id=2**31 - 1),
+        identities.scanner(lane="standard", region="eu_1", company_id=2**31 - 1, scanner_type="dock"),
         *(identities.operator(role) for role in identity.Role if role is not identity.Role.SCANNER),
     ],
 )
@@ -157,7 +158,14 @@ def test_a_token_without_a_known_key_id_is_refused(signer: Signer, verifier: Ver
     assert refusal(verifier, f"{header}.{body}.{base64url(signature)}") is Reason.CREDENTIALS_INVALID
 
 
-@pytest.mark.parametrize("claim", list(claims()))
+def test_a_token_from_before_types_were_told_vouches_for_all_the_rest(
+    signer: Signer, verifier: Verifier
+) -> None:
+    before = signer.encode(claims(type=None))
+    assert verifier.verify(before, NOW) == identities.scanner(key_id="", scanner_type="")
+
+
+@pytest.mark.parametrize("claim", sorted(claims().keys() - {"type"}))
 def test_a_token_that_lacks_a_claim_is_refused(signer: Signer, verifier: Verifier, claim: str) -> None:
     assert refusal(verifier, signer.encode(claims(**{claim: None}))) is Reason.CREDENTIALS_INVALID
 

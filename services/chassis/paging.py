@@ -1,7 +1,7 @@
 """Pages of a list, newest first, by the key of the last row seen: rows that come or go meanwhile shift nothing.
 
-Ids are UUIDv7 (companies: ascending numbers), so the newest row has the greatest id and the primary key is the only
-index a list needs.
+The key is what the list is ordered by, whole, so that no two rows share it and an index finds where a page begins.
+Where ids are UUIDv7 (or ascending numbers) the newest row has the greatest id, and that is the primary key's index.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from services.auth import companies
-from services.auth.fields import Problems
+from services.chassis.fields import Problems
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000
 
-Key = TypeVar("Key", int, UUID)
+Key = TypeVar("Key")
 Row = TypeVar("Row")
 
 
@@ -40,26 +39,27 @@ def parse(page_size: int, page_token: str, *, listing: str, key: Callable[[str],
         page_size: 0 for the default; more than the most is the most.
         page_token: empty for the first page.
         listing: the name of the list, so that the token of another one is refused.
-        key: reads the key of a row; None if it is none.
+        key: reads the key of a row from the text that `token` was given; None if it is none.
 
     Raises:
         InvalidArgument: a negative size, or a token that this list never gave out.
     """
     problems = Problems()
+    page = read(problems, page_size, page_token, listing=listing, key=key)
+    problems.raise_any()
+    return page
+
+
+def read(
+    problems: Problems, page_size: int, page_token: str, *, listing: str, key: Callable[[str], Key | None]
+) -> Page[Key]:
+    """Read the page as `parse` does, beside other fields: what is wrong with it is noted in `problems`."""
     if page_size < 0:
         problems.add("page_size", "must not be negative")
     after = key(_decode(page_token, listing)) if page_token else None
     if page_token and after is None:
         problems.add("page_token", "is not a token of this list")
-    problems.raise_any()
     return Page(min(page_size, MAX_SIZE) or DEFAULT_SIZE, after)
-
-
-def company_key(text: str) -> int | None:
-    """Read a company's id; None if it is none."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(companies.MAX_ID))):
-        return None
-    return int(text) if int(text) <= companies.MAX_ID else None
 
 
 def cut(rows: Sequence[Row], page: Page[Key]) -> tuple[Sequence[Row], bool]:
@@ -67,8 +67,8 @@ def cut(rows: Sequence[Row], page: Page[Key]) -> tuple[Sequence[Row], bool]:
     return rows[: page.size], len(rows) > page.size
 
 
-def token(listing: str, last: UUID | int) -> str:
-    """Answer the token for the page after the row with the key `last`."""
+def token(listing: str, last: UUID | int | str) -> str:
+    """Answer the token for the page after the row with the key `last`, as the list's `key` reads it from a text."""
     return base64.urlsafe_b64encode(f"{listing}:{last}".encode()).rstrip(b"=").decode()
 
 

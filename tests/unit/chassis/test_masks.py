@@ -4,9 +4,9 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from scanmesh.auth.v1 import auth_pb2
 
-from services.auth import masks
-from services.auth.fields import Problems
+from services.chassis import masks
 from services.chassis.errors import InvalidArgument
+from services.chassis.fields import Problems
 
 MUTABLE = frozenset({"display_name", "type", "status", "location"})
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
-from services.auth.fields import Problems
+from services.chassis.fields import Problems
 
 
 def fields(

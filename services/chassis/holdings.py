@@ -1,0 +1,80 @@
+"""What a stream holds, as its server tells it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from nats.aio.client import Client
+from nats.js import api
+
+from services.chassis.errors import Unavailable
+from services.chassis.feed import Event
+from services.chassis.provision import EPOCH
+from services.chassis.subjects import Stream
+
+_NOT_FOUND = "404"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """What a stream holds."""
+
+    first_sequence: int
+    """Of the oldest message; one above the last when the stream is empty, and 0 when it never held one."""
+    last_sequence: int
+    messages: int
+    size: int
+    """Bytes of all messages on disk."""
+    max_size: int
+    """Bytes beyond which it refuses messages, or drops old ones."""
+    oldest: timedelta | None
+    """The age of the oldest message by the server's own clock; None when the stream is empty."""
+    epoch: str
+    """The id made with the stream: another one numbers anew."""
+
+
+async def state(client: Client, stream: Stream, seconds: float) -> StreamState:
+    """Answer what a stream holds now.
+
+    Raises:
+        Unavailable: it cannot be looked at.
+    """
+    answer = await client.request(f"$JS.API.STREAM.INFO.{stream.name}", timeout=seconds)
+    info = json.loads(answer.data)
+    if "error" in info:
+        raise Unavailable(f"the stream {stream.name} cannot be looked at")
+    return _state(info)
+
+
+async def last(client: Client, stream: Stream, subject: str, seconds: float) -> Event | None:
+    """Answer the last message of a subject in a bucket; None if there is none.
+
+    Raises:
+        Unavailable: it cannot be read.
+    """
+    message = await client.request(f"$JS.API.DIRECT.GET.{stream.name}.{subject}", timeout=seconds)
+    headers = message.headers or {}
+    status = headers.get(api.Header.STATUS)
+    if status == _NOT_FOUND:
+        return None
+    if status is not None:
+        raise Unavailable(f"the stream {stream.name} cannot be read")
+    stored = datetime.fromisoformat(headers["Nats-Time-Stamp"])
+    return Event(subject, message.data, stored, int(headers["Nats-Sequence"]))
+
+
+def _state(info: dict[str, Any]) -> StreamState:
+    held = info["state"]
+    age = datetime.fromisoformat(info["ts"]) - datetime.fromisoformat(held["first_ts"])
+    return StreamState(
+        first_sequence=held["first_seq"],
+        last_sequence=held["last_seq"],
+        messages=held["messages"],
+        size=held["bytes"],
+        max_size=info["config"]["max_bytes"],
+        oldest=age if held["messages"] else None,
+        epoch=info["config"].get("metadata", {}).get(EPOCH, ""),
+    )

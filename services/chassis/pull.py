@@ -1,0 +1,153 @@
+"""Taking messages from a work queue, as many as are there, without waiting for a batch to fill.
+
+The client library's own `fetch` waits for the whole batch or its timeout (seen), which would make the first scan of
+a quiet minute late. Here a request ends before its messages are worked on: first all that is there, or else one
+message, however long that takes, and what came with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from nats import errors as nats_errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import api
+
+from services.chassis.bus import Bus
+from services.chassis.connection import LOST
+from services.chassis.errors import Unavailable
+from services.chassis.feed import Arrivals
+from services.chassis.subjects import Durable, Stream
+
+_ANSWER_SECONDS = 2.0
+_LINGER_SECONDS = 5.0
+"""How long the server holds a request for one message; shorter than a lost request may go unnoticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message of a work queue, handed to this process; it comes again unless it is acknowledged in time."""
+
+    subject: str
+    payload: bytes
+    message_id: str
+    """What its publisher named it by."""
+    sequence: int
+    """Its number in the stream, from 1."""
+    tries: int
+    """How many times it was handed out, this one included."""
+    stored: datetime
+    """When the stream took it."""
+    message: Any = None
+    """The client library's."""
+
+    async def ack(self) -> None:
+        """Take it off the queue. An acknowledgement that is lost means that it comes again, no more."""
+        await self._answer(b"+ACK")
+
+    async def again(self, delay: timedelta) -> None:
+        """Have it handed out again after `delay`."""
+        nanoseconds = int(delay.total_seconds() * 1_000_000_000)
+        await self._answer(b"-NAK " + json.dumps({"delay": nanoseconds}).encode())
+
+    async def in_progress(self) -> None:
+        """Have its time to be acknowledged in begin anew."""
+        await self._answer(b"+WPI")
+
+    async def _answer(self, answer: bytes) -> None:
+        with suppress(*LOST):  # then it comes again by itself
+            await self.message._client.publish(self.message.reply, answer)  # noqa: SLF001 - as the library's own `ack`
+
+
+class Puller:
+    """Asks for messages of one durable over one connection."""
+
+    def __init__(
+        self, client: Client, stream: Stream, durable: Durable, inbox: str, arrivals: Arrivals
+    ) -> None:
+        self._client = client
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream.name}.{durable.name}"
+        self._inbox = inbox
+        self._asked = itertools.count()
+        self._arrivals = arrivals
+
+    async def fetch(self, most: int) -> list[Delivery]:
+        """Answer at least one message and at most `most`, or none after a while.
+
+        Raises:
+            Unavailable: the bus does not answer.
+        """
+        there = await self._ask(most, timedelta(0))
+        if there:
+            return there
+        first = await self._ask(1, timedelta(seconds=_LINGER_SECONDS))
+        return first + await self._ask(most - 1, timedelta(0)) if first and most > 1 else first
+
+    async def _ask(self, most: int, wait: timedelta) -> list[Delivery]:
+        reply = f"{self._inbox}.{next(self._asked)}"
+        request = {"batch": most, "expires": wait // timedelta(microseconds=1) * 1_000} if wait else {}
+        request = request or {"batch": most, "no_wait": True}
+        try:
+            await self._client.publish(self._next, json.dumps(request).encode(), reply)
+            async with asyncio.timeout(wait.total_seconds() + _ANSWER_SECONDS):
+                return await self._collect(reply, most)
+        except (TimeoutError, *LOST) as error:
+            raise Unavailable("the work queue does not answer") from error
+
+    async def _collect(self, reply: str, most: int) -> list[Delivery]:
+        taken: list[Delivery] = []
+        while len(taken) < most:
+            message = await self._arrivals.next()
+            if message.subject != reply and _status(message):
+                continue  # the end of an earlier request
+            if _status(message):
+                return taken
+            taken.append(_delivery(message))
+        return taken
+
+
+@asynccontextmanager
+async def pulling(bus: Bus, stream: Stream, durable: Durable) -> AsyncIterator[Puller]:
+    """Open a puller on the connection of this moment; when that is lost, `fetch` says so, and another is opened.
+
+    Raises:
+        Unavailable: the bus is not connected.
+    """
+    client = bus.client
+    inbox = client.new_inbox()
+    arrivals = Arrivals(client)
+    try:
+        subscription = await client.subscribe(f"{inbox}.*", cb=arrivals.take)
+    except LOST as error:
+        raise Unavailable("the bus is not available") from error
+    try:
+        yield Puller(client, stream, durable, inbox, arrivals)
+    finally:
+        with suppress(nats_errors.Error):  # it ended with its connection
+            await subscription.unsubscribe()
+
+
+def _status(message: Msg) -> str:
+    """Answer the status with which a request ends; empty for a message of the stream."""
+    return (message.headers or {}).get(api.Header.STATUS, "")
+
+
+def _delivery(message: Msg) -> Delivery:
+    metadata = message.metadata
+    return Delivery(
+        subject=message.subject,
+        payload=message.data,
+        message_id=(message.headers or {}).get(api.Header.MSG_ID, ""),
+        sequence=metadata.sequence.stream,
+        tries=metadata.num_delivered,
+        stored=metadata.timestamp,
+        message=message,
+    )

@@ -1,0 +1,99 @@
+"""Buckets on a real server: compare and set, and replicas that know them by heart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from google.protobuf.message import DecodeError
+
+from services.chassis.bus import Bus
+from services.chassis.keyvalue import Bucket, Replica
+from tests.servers.nats import NatsServer
+from tests.servers.polling import eventually
+from tests.stores.bus.streams import BUCKET
+
+
+async def test_a_key_never_set_has_no_entry(real: Bus) -> None:
+    assert await Bucket(real, BUCKET).get("company.7") is None
+
+
+async def test_a_key_is_set_only_after_the_entry_that_was_seen(real: Bus) -> None:
+    bucket = Bucket(real, BUCKET)
+    assert await bucket.put("company.7", b"one", after=0)
+    first = await bucket.get("company.7")
+    assert first is not None
+    assert first.value == b"one"
+    assert not await bucket.put("company.7", b"slow", after=0)
+    assert await bucket.put("company.7", b"two", after=first.sequence)
+    assert not await bucket.put("company.7", b"late", after=first.sequence)
+    now = await bucket.get("company.7")
+    assert now is not None
+    assert now.value == b"two"
+
+
+async def test_keys_do_not_know_of_each_other(real: Bus) -> None:
+    bucket = Bucket(real, BUCKET)
+    assert await bucket.put("a.1", b"one", after=0)
+    assert await bucket.put("a.2", b"two", after=0)
+    assert (await bucket.get("a.1")).value == b"one"  # type: ignore[union-attr]
+
+
+async def test_a_replica_learns_what_stands_there_and_then_what_changes(real: Bus) -> None:
+    bucket, learned = Bucket(real, BUCKET), dict[str, bytes]()
+    for key in ("a", "b"):
+        await bucket.put(key, b"old", after=0)
+    replica = Replica(real, BUCKET, learned.__setitem__)
+    running = asyncio.create_task(replica.run())
+    async with asyncio.timeout(5):
+        await replica.loaded.wait()
+    assert learned == {"a": b"old", "b": b"old"}
+    entry = await bucket.get("a")
+    assert entry is not None
+    await bucket.put("a", b"new", after=entry.sequence)
+    await _until(lambda: learned["a"] == b"new")
+    await _ended(running)
+
+
+async def test_an_empty_bucket_is_loaded_at_once(real: Bus) -> None:
+    replica = Replica(real, BUCKET, lambda _key, _value: None)
+    running = asyncio.create_task(replica.run())
+    async with asyncio.timeout(5):
+        await replica.loaded.wait()
+    await _ended(running)
+
+
+async def test_a_replica_goes_on_after_an_outage_and_over_bytes_it_cannot_read(
+    nats: NatsServer, real: Bus
+) -> None:
+    bucket, learned = Bucket(real, BUCKET), dict[str, bytes]()
+
+    def learn(key: str, value: bytes) -> None:
+        if value == b"odd":
+            raise DecodeError
+        learned[key] = value
+
+    replica = Replica(real, BUCKET, learn)
+    running = asyncio.create_task(replica.run())
+    await bucket.put("a", b"odd", after=0)
+    await bucket.put("b", b"one", after=0)
+    await _until(lambda: learned == {"b": b"one"})
+    nats.kill()
+    nats.start()
+    await real.until_connected()
+    await bucket.put("c", b"two", after=0)
+    await _until(lambda: learned.get("c") == b"two")
+    await _ended(running)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async def holds() -> bool:
+        return condition()
+
+    await eventually(holds, "the replica to have learned it")
+
+
+async def _ended(running: asyncio.Task[None]) -> None:
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()

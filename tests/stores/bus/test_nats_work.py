@@ -1,0 +1,215 @@
+"""Working off a real queue: once or again, and nothing that fails stops the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from services.chassis import work
+from services.chassis.bus import Bus
+from services.chassis.errors import Unavailable
+from services.chassis.pull import Delivery
+from services.chassis.subjects import Durable
+from services.chassis.work import Worker
+from tests.servers.nats import NatsServer
+from tests.servers.polling import eventually
+from tests.stores.bus.streams import QUEUE, publish
+
+DURABLE = QUEUE.durables[0]
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "_AGAIN", timedelta(milliseconds=20))
+
+
+class Book:
+    """Attempts in memory, as `tests/stores/database/test_attempts.py` shows the real ones to be."""
+
+    def __init__(self) -> None:
+        self.failures: Counter[str] = Counter()
+
+    async def add(self, durable: Durable, message_id: str) -> int:
+        self.failures[message_id] += 1
+        return self.failures[message_id]
+
+    async def take_back(self, durable: Durable, message_id: str) -> None:
+        self.failures[message_id] -= 1
+
+
+@dataclass
+class Hands:
+    """A handler that writes down what it is given, and fails as it is told."""
+
+    poison: set[bytes] = field(default_factory=set)
+    away: bool = False
+    killing: set[bytes] = field(default_factory=set)
+    batches: list[list[bytes]] = field(default_factory=list)
+    done: list[bytes] = field(default_factory=list)
+    buried: list[tuple[bytes, int]] = field(default_factory=list)
+
+    async def handle(self, deliveries: Sequence[Delivery]) -> None:
+        given = [delivery.payload for delivery in deliveries]
+        self.batches.append(given)
+        if self.away:
+            raise Unavailable("the database is away")
+        if self.killing.intersection(given):
+            raise Killed
+        if self.poison.intersection(given):
+            raise ValueError("poison")
+        self.done += given
+
+    async def bury(self, delivery: Delivery, tries: int) -> None:
+        self.buried.append((delivery.payload, tries))
+
+
+class Killed(BaseException):
+    """What ends a worker as a signal would: nothing of it goes on."""
+
+
+@asynccontextmanager
+async def working(real: Bus, hands: Hands, book: Book) -> AsyncIterator[None]:
+    worker = Worker(real, QUEUE, DURABLE, hands, book, at_once=8)  # type: ignore[arg-type]
+    running = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async def holds() -> bool:
+        return condition()
+
+    await eventually(holds, "the work to be done")
+
+
+async def _until_empty(real: Bus) -> None:
+    async def empty() -> bool:
+        return not (await real.state(QUEUE)).messages
+
+    await eventually(empty, "the queue to be empty")
+
+
+async def test_what_is_done_has_left_the_queue(real: Bus) -> None:
+    hands = Hands()
+    for number in range(3):
+        await publish(real, b"%d" % number)
+    async with working(real, hands, Book()):
+        await _until_empty(real)
+    assert hands.done == [b"0", b"1", b"2"]
+
+
+async def test_one_that_fails_is_singled_out_tried_three_times_and_buried(real: Bus) -> None:
+    hands, book = Hands(poison={b"bad"}), Book()
+    for payload in (b"good", b"bad", b"better"):
+        await publish(real, payload, message_id=payload.hex())
+    async with working(real, hands, book):
+        await _until_empty(real)
+    assert sorted(hands.done) == [b"better", b"good"]
+    assert hands.buried == [(b"bad", 3)]
+    assert book.failures == {b"bad".hex(): 3}
+
+
+async def test_an_outage_is_nobodys_fault(real: Bus) -> None:
+    hands, book = Hands(away=True), Book()
+    await publish(real, b"one")
+    async with working(real, hands, book):
+        await _until(lambda: len(hands.batches) > work.SUSPECT_TRIES + work.MAX_FAILURES + 1)
+        hands.away = False
+        await _until_empty(real)
+    assert hands.done == [b"one"]
+    assert not hands.buried
+    assert not +book.failures or max(book.failures.values()) == 1
+
+
+async def test_nothing_is_taken_while_a_need_is_away(real: Bus) -> None:
+    hands, asked = Hands(), asyncio.Event()
+
+    async def need() -> None:
+        asked.set()
+        raise Unavailable("away")
+
+    await publish(real, b"one")
+    worker = Worker(real, QUEUE, DURABLE, hands, Book(), at_once=8, needs=[need])  # type: ignore[arg-type]
+    running = asyncio.create_task(worker.run())
+    await asked.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    info = await real.jetstream.consumer_info(QUEUE.name, DURABLE.name)
+    assert (info.delivered.consumer_seq, info.num_pending) == (0, 1)
+
+
+async def test_one_that_kills_its_worker_is_taken_alone_and_buried_in_the_end(real: Bus) -> None:
+    hands, book = Hands(killing={b"killer"}), Book()
+    await publish(real, b"killer", message_id="0a")
+    for _ in range(work.SUSPECT_TRIES + work.MAX_FAILURES):
+        worker = Worker(real, QUEUE, DURABLE, hands, book, at_once=8)  # type: ignore[arg-type]
+        with pytest.raises(Killed):
+            await worker.run()
+        await _hand_back(real)
+    assert book.failures["0a"] == work.MAX_FAILURES
+    await publish(real, b"neighbour")
+    async with working(real, hands, book):
+        await _until_empty(real)
+    assert hands.buried == [(b"killer", work.MAX_FAILURES)]
+    assert hands.done == [b"neighbour"]
+
+
+async def test_a_restarted_server_is_gone_on_with(nats: NatsServer, real: Bus) -> None:
+    hands = Hands()
+    async with working(real, hands, Book()):
+        await publish(real, b"one")
+        await _until(lambda: hands.done == [b"one"])
+        nats.kill()
+        nats.start()
+        await real.until_connected()
+        await publish(real, b"two")
+        await _until(lambda: b"two" in hands.done)
+
+
+async def test_what_is_in_hand_is_finished_when_told_to_stop(real: Bus) -> None:
+    hands, begun, going_on = Hands(), asyncio.Event(), asyncio.Event()
+    handle = hands.handle
+
+    async def slowly(deliveries: Sequence[Delivery]) -> None:
+        begun.set()
+        await going_on.wait()
+        await handle(deliveries)
+
+    hands.handle = slowly  # type: ignore[method-assign]
+    await publish(real, b"one")
+    worker = Worker(real, QUEUE, DURABLE, hands, Book(), at_once=8)  # type: ignore[arg-type]
+    running = asyncio.create_task(worker.run())
+    await begun.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    going_on.set()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    assert hands.done == [b"one"]
+    await _until_empty(real)
+
+
+async def test_two_workers_share_the_work(real: Bus) -> None:
+    one, two, book = Hands(), Hands(), Book()
+    async with working(real, one, book), working(real, two, book):
+        for number in range(20):
+            await publish(real, b"%d" % number)
+        await _until_empty(real)
+    assert sorted(one.done + two.done) == sorted(b"%d" % number for number in range(20))
+
+
+async def _hand_back(real: Bus) -> None:
+    """Have what the dead worker held handed out again now, as its `ack_wait` would in ten seconds."""
+    info = await real.jetstream.consumer_info(QUEUE.name, DURABLE.name)
+    reply = f"$JS.ACK.{QUEUE.name}.{DURABLE.name}.{info.delivered.consumer_seq}.1.{info.delivered.consumer_seq}.0.0"
+    await real.client.publish(reply, b"-NAK")
+    await real.client.flush()
