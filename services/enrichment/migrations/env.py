@@ -1,0 +1,9 @@
+"""Runs enrichment's migrations on the connection it is handed; the version table lives in enrichment's own schema."""
+
+from __future__ import annotations
+
+from alembic import context
+
+attributes = context.config.attributes
+context.configure(connection=attributes["connection"], version_table_schema=attributes["schema"])
+context.run_migrations()
