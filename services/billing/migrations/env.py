@@ -1,0 +1,9 @@
+"""Runs billing's migrations on the connection it is handed; the version table lives in billing's own schema."""
+
+from __future__ import annotations
+
+from alembic import context
+
+attributes = context.config.attributes
+context.configure(connection=attributes["connection"], version_table_schema=attributes["schema"])
+context.run_migrations()

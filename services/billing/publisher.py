@@ -1,0 +1,84 @@
+"""Tells everybody what billing knows. What is told again is the same again, or newer, never older."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from services.billing import events
+from services.billing.plans import Catalogue, Plan
+from services.billing.store_subscription import SubscriptionStore
+from services.billing.thresholds import Threshold
+from services.billing.totals import Total
+from services.chassis.bus import Bus
+from services.chassis.errors import Unavailable
+from services.chassis.keyvalue import Bucket
+from services.chassis.plans import company_key, plan_key
+from services.chassis.subjects import PLANS, TOTALS
+
+Successor = Callable[[bytes | None], Awaitable[bytes | None]]
+"""Answers what is to follow an entry (None: there is none); None if it is to stay."""
+
+_RACES = 10
+"""How often somebody else may be faster before we give up."""
+
+
+class Publisher:
+    """Each method returns when everybody can hear of it, or raises Unavailable and may be called again."""
+
+    def __init__(self, bus: Bus, subscriptions: SubscriptionStore) -> None:
+        self._bus = bus
+        self._plans = Bucket(bus, PLANS)
+        self._totals = Bucket(bus, TOTALS)
+        self._subscriptions = subscriptions
+
+    async def offer(self, catalogue: Catalogue) -> None:
+        """Tell of all plans."""
+        for plan in catalogue.plans.values():
+            await self._offer(plan, default=plan.name == catalogue.default)
+
+    async def subscription(self, company_id: int) -> None:
+        """Tell of a company's subscription as it is stored, and note so."""
+        revision = 0
+
+        async def stored(_entry: bytes | None) -> bytes | None:
+            # Read after the entry that it follows: so it is never older than what another replica has put there.
+            nonlocal revision
+            subscription = await self._subscriptions.find(company_id)
+            if subscription is None:
+                return None
+            revision = subscription.revision
+            return events.subscription_changed(subscription)
+
+        await _succeed(self._plans, company_key(company_id), stored)
+        await self._subscriptions.told(company_id, revision)
+
+    async def total(self, total: Total) -> None:
+        """Tell of a company's total, unless one of a later watermark is told already."""
+
+        async def later(entry: bytes | None) -> bytes | None:
+            passed = entry is not None and events.told_watermark(entry) >= total.watermark_time
+            return None if passed else events.ledger_total(total)
+
+        await _succeed(self._totals, str(total.company_id), later)
+
+    async def threshold(self, threshold: Threshold) -> None:
+        """Tell that a company has reached a share of its quota."""
+        await self._bus.hand_over([events.quota_reached(threshold)])
+
+    async def _offer(self, plan: Plan, *, default: bool) -> None:
+        offered = events.plan_offered(plan, default=default)
+
+        async def changed(entry: bytes | None) -> bytes | None:
+            return None if entry == offered else offered
+
+        await _succeed(self._plans, plan_key(plan.name), changed)
+
+
+async def _succeed(bucket: Bucket, key: str, successor: Successor) -> None:
+    """Have an entry followed by its successor, whoever else may be doing the same."""
+    for _ in range(_RACES):
+        entry = await bucket.get(key)
+        value = await successor(entry.value if entry else None)
+        if value is None or await bucket.put(key, value, after=entry.sequence if entry else 0):
+            return
+    raise Unavailable(f"others keep changing {key}")

@@ -1,0 +1,162 @@
+"""What billing tells, and what was left untold, on a real bus."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from scanmesh.billing.v1 import billing_pb2, events_pb2
+
+from services.billing import tables
+from services.billing.left_behind import LeftBehind
+from services.billing.publisher import Publisher
+from services.billing.store_subscription import SubscriptionStore
+from services.billing.store_threshold import ThresholdStore
+from services.billing.subscriptions import State, Subscription
+from services.chassis import subjects
+from services.chassis.bus import Bus
+from services.chassis.errors import Unavailable
+from services.chassis.keyvalue import Bucket
+from services.chassis.plans import Plans, company_key, plan_key
+from services.chassis.subjects import PLANS
+from tests.fakes import billing
+
+LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
+NOW = datetime(2026, 11, 25, 12, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(worker, catalogue):
+    return SubscriptionStore(worker, catalogue)
+
+
+@pytest.fixture
+def publisher(bus, store):
+    return Publisher(bus, store)
+
+
+@pytest.fixture
+async def subscribe(app, catalogue, company_id):
+    first = Subscription(company_id, "starter", State.ACTIVE, NOW)
+
+    async def subscribed(**values):
+        return await SubscriptionStore(app, catalogue).update(company_id, values, NOW, first=first)
+
+    return subscribed
+
+
+@pytest.fixture
+def thresholds(worker):
+    return ThresholdStore(worker)
+
+
+@pytest.fixture
+def left_behind(publisher, store, thresholds):
+    return LeftBehind(publisher, store, thresholds)
+
+
+@pytest.fixture
+def spend(ledger, company_id):
+    """Use a number of scans."""
+
+    async def spent(quantity):
+        await ledger.append([billing.entry(company_id, quantity=quantity)], NOW)
+
+    return spent
+
+
+@pytest.fixture(autouse=True)
+async def quiet(superuser):
+    """Have nothing left of other tests."""
+    async with superuser.transaction() as connection:
+        await connection.execute(
+            sa.update(tables.subscriptions).values(published_revision=tables.subscriptions.c.revision)
+        )
+        await connection.execute(sa.update(tables.thresholds).values(published=True))
+
+
+async def told(bus, company_id):
+    entry = await Bucket(bus, PLANS).get(company_key(company_id))
+    return events_pb2.SubscriptionChanged.FromString(entry.value) if entry else None
+
+
+async def test_the_plans_are_offered_and_only_told_again_when_they_change(bus, publisher, catalogue):
+    await publisher.offer(catalogue)
+    before = (await bus.state(PLANS)).last_sequence
+    await publisher.offer(catalogue)
+    assert (await bus.state(PLANS)).last_sequence == before
+    entry = await Bucket(bus, PLANS).get(plan_key("starter"))
+    offered = events_pb2.PlanOffered.FromString(entry.value)
+    assert (offered.plan.plan, offered.is_default, offered.plan.scan_quota) == ("starter", True, 100_000)
+    entry = await Bucket(bus, PLANS).get(plan_key("enterprise"))
+    assert not events_pb2.PlanOffered.FromString(entry.value).is_default
+
+
+async def test_others_hear_of_plans_and_subscriptions(bus, publisher, catalogue, subscribe, company_id):
+    await publisher.offer(catalogue)
+    await subscribe(plan="professional", state=State.ENDED)
+    await publisher.subscription(company_id)
+    plans = Plans(bus)
+    running = asyncio.create_task(plans.run())
+    async with asyncio.timeout(5):
+        await plans.loaded.wait()
+    running.cancel()
+    assert (plans.of(company_id).name, plans.of(company_id).ended) == ("professional", True)
+    assert (plans.of(company_id + 1).name, plans.of(company_id + 1).ended) == ("starter", False)
+
+
+async def test_the_newest_subscription_is_told_however_many_tell_it(
+    bus, publisher, store, subscribe, company_id
+):
+    for plan in ("professional", "enterprise", "starter", "professional"):
+        changed = await subscribe(plan=plan)
+        await asyncio.gather(*(publisher.subscription(company_id) for _ in range(4)))
+        entry = await told(bus, company_id)
+        assert (entry.plan, entry.revision) == (plan, changed.revision)
+        assert entry.state == billing_pb2.SUBSCRIPTION_STATE_ACTIVE
+    assert company_id not in await store.untold(limit=1_000)
+
+
+async def test_what_was_left_untold_is_told(bus, left_behind, thresholds, spend, subscribe):
+    changed = await subscribe(plan="professional")
+    await spend(1_000_000)
+    await left_behind.tell()
+    assert (await told(bus, changed.company_id)).revision == changed.revision
+    assert await thresholds.untold(limit=100) == []
+    assert (await bus.state(subjects.CONTROL)).messages == 2
+    await left_behind.tell()
+    assert (await bus.state(subjects.CONTROL)).messages == 2
+
+
+async def test_a_threshold_is_told_as_an_event(bus, left_behind, spend, company_id):
+    await spend(80_000)
+    await left_behind.tell()
+    async for event in bus.follow(subjects.CONTROL, since=LONG_AGO, silence=timedelta(seconds=5)):
+        reached = events_pb2.QuotaReached.FromString(event.payload)
+        break
+    assert event.subject == subjects.QUOTA_REACHED
+    assert (reached.company_id, reached.period, reached.percent) == (company_id, "2026-11", 80)
+    assert (reached.scan_quota, reached.reach_time.ToDatetime(UTC)) == (100_000, NOW)
+
+
+async def test_a_threshold_that_is_told_again_is_the_same_event(bus, publisher, thresholds, spend):
+    await spend(80_000)
+    (threshold,) = await thresholds.untold(limit=100)
+    await publisher.threshold(threshold)
+    await publisher.threshold(threshold)  # its mark was lost with the process
+    assert (await bus.state(subjects.CONTROL)).messages == 1
+
+
+async def test_without_the_bus_everything_stays_to_be_told(store, thresholds, spend, subscribe):
+    class Away(Bus):
+        async def last(self, stream, subject):
+            raise Unavailable("away")
+
+    changed = await subscribe(plan="professional")
+    await spend(1_000_000)
+    with pytest.raises(Unavailable):
+        await LeftBehind(Publisher(Away(None), store), store, thresholds).tell()
+    assert changed.company_id in await store.untold(limit=100)
+    assert len(await thresholds.untold(limit=100)) == 2
