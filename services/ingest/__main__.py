@@ -1,39 +1,109 @@
-"""`python -m services.ingest serve|provision`: the only place of ingest that constructs anything."""
+"""`python -m services.ingest serve|record|migrate|provision`: the only place of ingest that constructs anything."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
-from scanmesh.ingest.v1 import ingest_pb2_grpc
+import grpc
+from scanmesh.ingest.v1 import ingest_pb2_grpc, query_pb2_grpc
+from scanmesh.ratelimit.v1 import ratelimit_pb2_grpc
 
-from services.chassis import bus, clock, process, subjects, telemetry
+from services.chassis import background, bus, clients, clock, database, process, subjects, telemetry
+from services.chassis.clock import Clock
 from services.chassis.identity import Verifier
+from services.chassis.plans import Plans
 from services.chassis.provision import provision
 from services.chassis.server import Server
-from services.chassis.settings import load
-from services.ingest import publisher
+from services.chassis.settings import MigrateSettings, load
+from services.ingest import errands
 from services.ingest.acceptor import Acceptor
+from services.ingest.backlog import Backlog
+from services.ingest.breaker import Breaker
+from services.ingest.errands import Errands
 from services.ingest.in_flight import InFlight
+from services.ingest.limiter import Limiter
+from services.ingest.publisher import ScanPublisher
+from services.ingest.recording import recording
 from services.ingest.servicer import IngestServicer
-from services.ingest.settings import ProvisionSettings, Settings
+from services.ingest.servicer_scan import Books, ScanServicer
+from services.ingest.settings import ProvisionSettings, RecordSettings, Settings
+
+_PREFIX = "INGEST_"
+_SETTINGS = (Settings, RecordSettings, MigrateSettings, ProvisionSettings)
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What ingest stands on. None of it but the bus need be there when it starts."""
+
+    nats: bus.Bus
+    books: Books
+    db: database.Database
+    ratelimit: grpc.aio.Channel
+    errands: Errands
+    now: Clock = clock.now
 
 
 async def serve(settings: Settings) -> None:
-    """Take scans until stopped; the port opens once every stream and durable exists."""
+    """Take scans and answer what became of them until stopped; the port opens once every stream and durable exists."""
     with telemetry.configured("ingest", settings):
-        in_flight = InFlight(settings.max_in_flight_bytes)
         async with (
+            database.connected(settings.database_url) as db,
+            _replica(settings) as replica,
             bus.connected(settings.nats_url, "ingest") as nats,
-            publisher.running(nats, in_flight) as scans,
+            clients.channel(settings.ratelimit_targets) as ratelimit,
+            errands.running() as begun,
         ):
-            await nats.until_required(subjects.SCANS)
-            server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks))
-            server.add(
-                ingest_pb2_grpc.add_IngestServiceServicer_to_server,
-                IngestServicer(Acceptor(scans), clock.now),
-                needs=[lambda: nats.require(subjects.SCANS)],
-            )
-            await server.until_stopped()
+            await nats.until_required(*subjects.STREAMS)
+            outside = Outside(nats, Books.of(db, replica), db, ratelimit, begun)
+            async with assembled(settings, outside) as server:
+                await server.until_stopped()
+
+
+@asynccontextmanager
+async def _replica(settings: Settings) -> AsyncIterator[database.Database | None]:
+    async with AsyncExitStack() as stack:
+        url = settings.read_database_url
+        yield None if url is None else await stack.enter_async_context(database.connected(url))
+
+
+@asynccontextmanager
+async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Server]:
+    """Put the service together, not started yet, with its background work running."""
+    nats, now = outside.nats, outside.now
+    backlog, plans = Backlog(nats), Plans(nats)
+    limits = ratelimit_pb2_grpc.RateLimitServiceStub(outside.ratelimit)
+    limiter = Limiter(limits, outside.errands, now, Breaker())
+    publisher = ScanPublisher(nats, InFlight(settings.max_in_flight_bytes))
+
+    server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks), clock=now)
+    server.add(
+        ingest_pb2_grpc.add_IngestServiceServicer_to_server,
+        IngestServicer(Acceptor(backlog, limiter, publisher, outside.errands), now),
+        needs=[lambda: nats.require(subjects.SCANS)],
+    )
+    server.add(
+        query_pb2_grpc.add_ScanServiceServicer_to_server,
+        ScanServicer(outside.books, nats, plans, clock=now),
+        needs=[outside.db.ping],
+    )
+    async with background.running(server.end, backlog.run(), plans.run()):
+        yield server
+
+
+async def record(settings: RecordSettings) -> None:
+    """Record accepted scans, tallies and dead letters until stopped."""
+    with telemetry.configured("ingest-recorder", settings):
+        async with (
+            database.connected(settings.database_url) as db,
+            bus.connected(settings.nats_url, "ingest-recorder") as nats,
+        ):
+            await nats.until_required(*subjects.STREAMS)
+            await background.until_stopped(*recording(nats, db, clock.now))
 
 
 async def make_streams(settings: ProvisionSettings) -> None:
@@ -44,12 +114,21 @@ async def make_streams(settings: ProvisionSettings) -> None:
 
 
 async def _serve(environ: Mapping[str, str]) -> None:
-    await serve(load(Settings, prefix="INGEST_", environ=environ, known=[ProvisionSettings]))
+    await serve(load(Settings, prefix=_PREFIX, environ=environ, known=_SETTINGS))
+
+
+async def _record(environ: Mapping[str, str]) -> None:
+    await record(load(RecordSettings, prefix=_PREFIX, environ=environ, known=_SETTINGS))
+
+
+async def _migrate(environ: Mapping[str, str]) -> None:
+    settings = load(MigrateSettings, prefix=_PREFIX, environ=environ, known=_SETTINGS)
+    await database.migrate(settings.owner_database_url, MIGRATIONS, schema="ingest")
 
 
 async def _provision(environ: Mapping[str, str]) -> None:
-    await make_streams(load(ProvisionSettings, prefix="INGEST_", environ=environ, known=[Settings]))
+    await make_streams(load(ProvisionSettings, prefix=_PREFIX, environ=environ, known=_SETTINGS))
 
 
 if __name__ == "__main__":
-    process.main("ingest", {"serve": _serve, "provision": _provision})
+    process.main("ingest", {"serve": _serve, "record": _record, "migrate": _migrate, "provision": _provision})

@@ -1,20 +1,26 @@
-"""The path of a request's scans: validate, publish, and say of each what became of it."""
+"""The path of a request's scans: validate, spend, publish, and say of each what became of it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from scanmesh.ingest.v1 import scan_pb2
 
 from services.chassis import telemetry
+from services.chassis.bus import Outcome
 from services.chassis.errors import Reason
 from services.chassis.identity import Identity
 from services.chassis.subjects import Lane
 from services.ingest import scan as rules
+from services.ingest.backlog import Backlog
 from services.ingest.batch import Rejection
+from services.ingest.errands import Errands
+from services.ingest.grants import Grant
+from services.ingest.in_flight import Overloaded
+from services.ingest.limiter import Limiter
 from services.ingest.publisher import ScanPublisher
 
 NOT_DURABLE_RETRY = timedelta(seconds=2)
@@ -36,11 +42,38 @@ class Acceptance:
     """In the order of their index."""
 
 
-class Acceptor:
-    """Takes the scans of one request at a time."""
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """The scans of one request, and how they came."""
 
-    def __init__(self, publisher: ScanPublisher) -> None:
+    identity: Identity
+    lane: Lane
+    scans: Sequence[scan_pb2.Scan]
+
+    def pick(self, indexes: Sequence[int]) -> list[scan_pb2.Scan]:
+        """Answer some of the scans."""
+        return [self.scans[index] for index in indexes]
+
+    def reject(
+        self, indexes: Iterable[int], reason: Reason, retry_delay: timedelta | None, *, limit: str = ""
+    ) -> list[Rejection]:
+        """Answer that some of the scans are to come again."""
+        return [
+            Rejection(index, self.scans[index].scan_id, reason, retry_delay=retry_delay, limit=limit)
+            for index in indexes
+        ]
+
+
+class Acceptor:
+    """Takes the scans of one request at a time; a caller that hangs up does not cancel what it has begun."""
+
+    def __init__(
+        self, backlog: Backlog, limiter: Limiter, publisher: ScanPublisher, errands: Errands
+    ) -> None:
+        self._backlog = backlog
+        self._limiter = limiter
         self._publisher = publisher
+        self._errands = errands
 
     async def accept(
         self,
@@ -51,29 +84,57 @@ class Acceptor:
         bulk: bool,
         max_attribute_value: int = rules.MAX_ATTRIBUTE_VALUE,
     ) -> Acceptance:
-        """Accept what is valid and gets onto disk.
+        """Accept what is valid, within the limits, and gets onto disk.
 
         Args:
             identity: the scanner they come from.
             scans: as they were sent; they are normalised in place.
-            now: the accept time of them all.
+            now: judges their scan times; when they count as accepted, the limiter says.
             bulk: whether the caller asked for the bulk lane; else its plan's lane is taken.
             max_attribute_value: characters of an attribute.
 
         Raises:
-            Overloaded: nothing was published; this replica has enough to do.
+            DeadlineExceeded: the caller has left too little time to accept anything.
         """
-        lane = Lane.BULK if bulk else Lane(identity.lane)
+        request = _Request(identity, Lane.BULK if bulk else Lane(identity.lane), scans)
         valid, rejections = await _sift(scans, now, max_attribute_value)
-        durable = await self._publisher.publish(identity, lane, [scans[index] for index in valid], now)
-        rejections += [
-            Rejection(index, scans[index].scan_id, Reason.NOT_DURABLE, retry_delay=NOT_DURABLE_RETRY)
-            for index, on_disk in zip(valid, durable, strict=True)
-            if not on_disk
-        ]
-        accepted = sum(durable)
-        _count(lane, accepted, rejections)
-        return Acceptance(now, accepted, tuple(sorted(rejections, key=lambda rejection: rejection.index)))
+        accept_time = now
+        if valid:
+            admission = self._errands.begin(self._admit(request, valid, now))
+            accept_time, refused = await asyncio.shield(admission)
+            rejections += refused
+        accepted = len(scans) - len(rejections)
+        _count(request.lane, accepted, rejections)
+        return Acceptance(
+            accept_time, accepted, tuple(sorted(rejections, key=lambda rejection: rejection.index))
+        )
+
+    async def _admit(
+        self, request: _Request, valid: Sequence[int], now: datetime
+    ) -> tuple[datetime, list[Rejection]]:
+        """Answer when valid scans were accepted, and those that were not."""
+        overload = self._backlog.overload(request.lane)
+        if overload is not None:
+            return now, request.reject(valid, overload.reason, overload.retry_delay)
+        grant = await self._limiter.spend(request.identity, len(valid))
+        rejections = await self._publish(request, valid[: grant.granted], grant)
+        if grant.refusal is not None:
+            why = grant.refusal
+            rejections += request.reject(valid[grant.granted :], why.reason, why.retry_delay, limit=why.limit)
+        return grant.accept_time, rejections
+
+    async def _publish(self, request: _Request, granted: Sequence[int], grant: Grant) -> list[Rejection]:
+        """Answer the scans that are not known to be on disk; what is known not to be there is given back."""
+        try:
+            outcomes = await self._publisher.publish(
+                request.identity, request.lane, request.pick(granted), grant.accept_time
+            )
+        except Overloaded as overload:
+            self._limiter.refund(request.identity, grant, len(granted))
+            return request.reject(granted, overload.reason, overload.retry_delay)
+        self._limiter.refund(request.identity, grant, outcomes.count(Outcome.REFUSED))
+        lost = [index for index, known in zip(granted, outcomes, strict=True) if known is not Outcome.ACKED]
+        return request.reject(lost, Reason.NOT_DURABLE, NOT_DURABLE_RETRY)
 
 
 async def _sift(

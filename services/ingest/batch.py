@@ -25,6 +25,13 @@ class Rejection:
     reason: Reason
     violations: tuple[Violation, ...] = ()
     retry_delay: timedelta | None = None
+    limit: str = ""
+    """The limit that refused it, if one did."""
+
+    @property
+    def beyond_limit(self) -> bool:
+        """Whether it was refused by a limit or quota of its sender's."""
+        return self.reason in _LIMITS
 
 
 def refusal(accepted_count: int, rejections: Sequence[Rejection]) -> MeshError | None:
@@ -32,10 +39,8 @@ def refusal(accepted_count: int, rejections: Sequence[Rejection]) -> MeshError |
     delays = [rejection.retry_delay for rejection in rejections if rejection.retry_delay is not None]
     if accepted_count or not rejections or len(delays) < len(rejections):
         return None
-    beyond_limits = [rejection.reason for rejection in rejections if rejection.reason not in _LIMITS]
-    kind, reason = (
-        (Unavailable, beyond_limits[0]) if beyond_limits else (ResourceExhausted, rejections[0].reason)
-    )
+    others = [rejection.reason for rejection in rejections if not rejection.beyond_limit]
+    kind, reason = (Unavailable, others[0]) if others else (ResourceExhausted, rejections[0].reason)
     return kind(
         "no scan of the batch was accepted; send it again later", reason=reason, retry_delay=max(delays)
     )

@@ -12,16 +12,16 @@ from datetime import timedelta
 
 from services.chassis.errors import Reason, Unavailable
 
-RETRY = timedelta(seconds=1)
+_RETRY = timedelta(seconds=1)
 
 
 class Overloaded(Unavailable):
-    """More is being worked on than this replica has room for."""
+    """More is to be done than there is room for; nothing was begun."""
 
     reason = Reason.OVERLOADED
 
-    def __init__(self) -> None:
-        super().__init__("there is too much to do at the moment; send it again", retry_delay=RETRY)
+    def __init__(self, retry_delay: timedelta = _RETRY) -> None:
+        super().__init__("there is too much to do at the moment; send it again", retry_delay=retry_delay)
 
 
 class InFlight:

@@ -7,8 +7,7 @@ changed after its id was minted: the same bytes go out again under the same id, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
 
 from scanmesh.ingest.v1 import events_pb2, scan_pb2
@@ -32,19 +31,18 @@ _GROWTH_BYTES = 4
 
 
 class ScanPublisher:
-    """Publishes scans; a caller that hangs up does not cancel what it has begun."""
+    """Publishes scans, as many at once as there is room for."""
 
     def __init__(self, bus: Bus, in_flight: InFlight) -> None:
         self._bus = bus
         self._in_flight = in_flight
-        self._publishing: set[asyncio.Task[list[Outcome]]] = set()
 
     async def publish(
         self, identity: Identity, lane: Lane, scans: Sequence[scan_pb2.Scan], accept_time: datetime
-    ) -> list[bool]:
-        """Publish valid scans of one caller; answer for each whether it is on disk, in their order.
+    ) -> list[Outcome]:
+        """Publish valid scans of one caller; answer for each what is known of its message, in their order.
 
-        False means unknown or refused: the device keeps the scan and sends it again.
+        A device keeps what is not ACKED and sends it again; only what is REFUSED is known not to be stored.
 
         Raises:
             Overloaded: nothing was published; too much is being published already.
@@ -53,13 +51,8 @@ class ScanPublisher:
         chunks = _chunks(scans, MAX_MESSAGE_BYTES - envelope)
         payloads = [_message(identity, chunk, accept_time).SerializeToString() for chunk in chunks]
         by = deadline.within(PUBLISH_SECONDS, margin=_ANSWER_MARGIN_SECONDS)
-        task = asyncio.create_task(self._publish(scan_accepted(lane), payloads, by))
-        self._publishing.add(task)
-        task.add_done_callback(self._publishing.discard)
-        outcomes = await asyncio.shield(task)
-        return [
-            outcome is Outcome.ACKED for chunk, outcome in zip(chunks, outcomes, strict=True) for _ in chunk
-        ]
+        outcomes = await self._publish(scan_accepted(lane), payloads, by)
+        return [outcome for chunk, outcome in zip(chunks, outcomes, strict=True) for _ in chunk]
 
     async def _publish(self, subject: str, payloads: Sequence[bytes], by: float) -> list[Outcome]:
         with self._in_flight.hold(sum(map(len, payloads))):
@@ -69,20 +62,6 @@ class ScanPublisher:
                     for payload in payloads
                 )
             )
-
-    async def drain(self) -> None:
-        """Wait for what is being published, callers gone or not; a publish ends by its deadline."""
-        await asyncio.gather(*self._publishing, return_exceptions=True)
-
-
-@asynccontextmanager
-async def running(bus: Bus, in_flight: InFlight) -> AsyncIterator[ScanPublisher]:
-    """Open a publisher; leaving waits until everything begun is known."""
-    publisher = ScanPublisher(bus, in_flight)
-    try:
-        yield publisher
-    finally:
-        await publisher.drain()
 
 
 def _chunks(scans: Sequence[scan_pb2.Scan], max_bytes: int) -> list[list[scan_pb2.Scan]]:

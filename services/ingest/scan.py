@@ -6,21 +6,20 @@ Whatever the bus or the store would refuse is refused here, while the device sti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from google.protobuf import timestamp_pb2
 from scanmesh.ingest.v1 import scan_pb2
 
-from services.chassis import wire
+from services.chassis import barcode, wire
+from services.chassis.barcode import MAX_TEXT, Found
+from services.chassis.barcode import text as _text
 from services.chassis.errors import Violation
+from services.chassis.subjects import Kind
 
 MAX_AGE = timedelta(days=35)
 MAX_AHEAD = timedelta(hours=24)
 MAX_BYTES = 256 * 1024
-MAX_DATA = 4_296
-"""Characters of a barcode: what the largest QR code holds in alphanumeric mode (ISO/IEC 18004)."""
-MAX_TEXT = 256
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE_KEY = 64
 MAX_ATTRIBUTE_VALUE = 1_024
@@ -28,6 +27,7 @@ MAX_LEGACY_ATTRIBUTE_VALUE = 16 * 1024
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NIL = "00000000-0000-0000-0000-000000000000"
+_KINDS = frozenset(Kind)
 _OUTPUT_ONLY = ("company_id", "scanner_id", "kind", "lane", "region", "accept_time")
 
 
@@ -65,9 +65,6 @@ def violations(
     )
 
 
-Found = Iterator[tuple[str, str]]
-
-
 def _scan_id(scan_id: str) -> Found:
     if not scan_id:
         yield "scan_id", "is required: a UUID chosen by the device, the same for every resend"
@@ -102,23 +99,12 @@ def _attributes(attributes: object, max_value: int) -> Found:
 
 
 def _payload(scan: scan_pb2.Scan) -> Found:
-    if scan.WhichOneof("payload") is None:
-        yield "payload", "is required: barcode"
+    if scan.WhichOneof("payload") not in _KINDS:  # nobody would take its subject off the stream
+        yield "payload", f"is required: {' or '.join(Kind)}"
         return
-    if not scan.barcode.data:
-        yield "barcode.data", "is required"
-    yield from _text("barcode.data", scan.barcode.data, MAX_DATA)
-    yield from _text("barcode.symbology_identifier", scan.barcode.symbology_identifier, MAX_TEXT)
-    yield from _text("barcode.format", scan.barcode.format, MAX_TEXT)
+    yield from barcode.violations(scan.barcode)
 
 
 def _size(scan: scan_pb2.Scan) -> Found:
     if scan.ByteSize() > MAX_BYTES:
         yield "scan", f"must not be larger than {MAX_BYTES} bytes"
-
-
-def _text(field: str, value: str, longest: int, *, what: str = "it") -> Found:
-    if len(value) > longest:
-        yield field, f"{what} must not be longer than {longest} characters"
-    if "\0" in value:  # PostgreSQL stores no U+0000
-        yield field, f"{what} must not contain U+0000"

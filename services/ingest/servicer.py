@@ -11,7 +11,15 @@ from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc, scan_pb2
 
 from services.chassis import identity, telemetry, wire
 from services.chassis.clock import Clock
-from services.chassis.errors import InvalidArgument, MeshError, Reason, Unavailable, Violation, within
+from services.chassis.errors import (
+    InvalidArgument,
+    MeshError,
+    Reason,
+    ResourceExhausted,
+    Unavailable,
+    Violation,
+    within,
+)
 from services.ingest import batch, legacy, scan
 from services.ingest.acceptor import Acceptance, Acceptor
 
@@ -92,10 +100,22 @@ def _error(rejection: batch.Rejection) -> MeshError:
             f"{violation.field}: {violation.description}" for violation in rejection.violations
         )
         return InvalidArgument(message, violations=rejection.violations)
+    if rejection.beyond_limit:
+        return _beyond_limit(rejection)
     return Unavailable(
-        "the scan is not known to be stored; send it again",
+        "the scan was not accepted; send it again",
         reason=rejection.reason,
         retry_delay=rejection.retry_delay,
+    )
+
+
+def _beyond_limit(rejection: batch.Rejection) -> ResourceExhausted:
+    return ResourceExhausted(
+        f"the limit {rejection.limit} is reached; send the scan again later",
+        reason=rejection.reason,
+        metadata={"limit": rejection.limit},
+        retry_delay=rejection.retry_delay,
+        exceeded=[Violation(rejection.limit, "is reached")],
     )
 
 

@@ -1,19 +1,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 import pytest
 from scanmesh.ingest.v1 import ingest_pb2_grpc
 
 from services.chassis.identity import Signer, Verifier
-from services.ingest import publisher
+from services.ingest import errands
 from services.ingest.acceptor import Acceptor
+from services.ingest.backlog import Backlog
+from services.ingest.breaker import Breaker
 from services.ingest.in_flight import InFlight
+from services.ingest.limiter import Limiter
+from services.ingest.publisher import ScanPublisher
 from services.ingest.servicer import IngestServicer
 from tests.fakes import identities
 from tests.fakes.bus import RecordingBus
+from tests.fakes.filling import Filling
+from tests.fakes.ratelimit import FakeRateLimit
 from tests.servers.rpc import Added, serving, signed
 
 ACCEPTED = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -27,10 +35,38 @@ def bus() -> RecordingBus:
 
 
 @pytest.fixture
-async def channel(bus: RecordingBus, verifier: Verifier) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to ingest's own port; its server is assembled as `services.ingest.__main__` does."""
-    async with publisher.running(bus, InFlight(MAX_IN_FLIGHT)) as scans:
-        servicer = IngestServicer(Acceptor(scans), lambda: ACCEPTED)
+def ratelimit() -> FakeRateLimit:
+    """Grants everything unless told otherwise."""
+    return FakeRateLimit(ACCEPTED)
+
+
+@pytest.fixture
+def filling() -> Filling:
+    """Tells how full the stream of scans is."""
+    return Filling()
+
+
+@pytest.fixture
+def backlog(filling: Filling) -> Backlog:
+    """Sees an empty stream until a test has it look."""
+    return Backlog(filling)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def accepting(bus: RecordingBus, backlog: Backlog, ratelimit: Any) -> AsyncIterator[IngestServicer]:
+    """Assemble ingest as `services.ingest.__main__` does; leaving waits for what was begun."""
+    async with errands.running() as begun:
+        limiter = Limiter(ratelimit, begun, lambda: ACCEPTED, Breaker())  # type: ignore[arg-type]
+        scans = ScanPublisher(bus, InFlight(MAX_IN_FLIGHT))
+        yield IngestServicer(Acceptor(backlog, limiter, scans, begun), lambda: ACCEPTED)
+
+
+@pytest.fixture
+async def channel(
+    bus: RecordingBus, backlog: Backlog, ratelimit: FakeRateLimit, verifier: Verifier
+) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to ingest's own port."""
+    async with accepting(bus, backlog, ratelimit) as servicer:
         added = Added(ingest_pb2_grpc.add_IngestServiceServicer_to_server, servicer)
         async with (
             serving(verifier, added) as server,

@@ -12,7 +12,7 @@ from services.chassis import wire
 from services.chassis.bus import Outcome
 from services.chassis.errors import InvalidArgument, Reason, Unavailable
 from tests.fakes.bus import Message, RecordingBus
-from tests.fakes.scans import scan, scan_of
+from tests.fakes.scans import good_scan_of, scan, scan_of
 from tests.rpc.ingest import published
 from tests.rpc.ingest.conftest import ACCEPTED
 from tests.servers.polling import eventually
@@ -29,16 +29,6 @@ def request(scans: Sequence[scan_pb2.Scan], **others: bool) -> ingest_pb2.Submit
 
 def holds(message: Message, sent: scan_pb2.Scan) -> bool:
     return sent.scan_id.encode() in message.payload
-
-
-def big(size: int) -> scan_pb2.Scan:
-    """A good scan of so many bytes, filled with a barcode and attributes within their limits."""
-    made = scan(data="😀" * 4_296)
-    number = 0
-    while made.ByteSize() < size and number < 64:
-        made.attributes[f"{number:02}"] = "😀" * min(1_024, max(1, (size - made.ByteSize()) // 4))
-        number += 1
-    return made
 
 
 async def test_a_batch_on_disk_is_answered_with_its_count(
@@ -97,7 +87,13 @@ async def test_a_batch_has_at_most_1000_scans(ingest: Any, bus: RecordingBus, sc
 async def test_of_several_messages_only_the_scans_of_the_failed_one_are_to_be_sent_again(
     ingest: Any, bus: RecordingBus, scanner: Any, outcome: Outcome
 ) -> None:
-    sent = [big(200 * KIB), big(200 * KIB), scan(data=""), big(200 * KIB), big(200 * KIB)]
+    sent = [
+        good_scan_of(200 * KIB),
+        good_scan_of(200 * KIB),
+        scan(data=""),
+        good_scan_of(200 * KIB),
+        good_scan_of(200 * KIB),
+    ]
     bus.fate = lambda message: outcome if holds(message, sent[3]) else Outcome.ACKED
     answer = await ingest.SubmitScans(request(sent), metadata=scanner)
     assert len(bus.offered) == 2
@@ -116,7 +112,13 @@ async def test_of_several_messages_only_the_scans_of_the_failed_one_are_to_be_se
 async def test_the_order_of_rejections_is_that_of_the_request(
     ingest: Any, bus: RecordingBus, scanner: Any
 ) -> None:
-    sent = [big(200 * KIB), scan(data=""), big(200 * KIB), scan(data=""), big(200 * KIB)]
+    sent = [
+        good_scan_of(200 * KIB),
+        scan(data=""),
+        good_scan_of(200 * KIB),
+        scan(data=""),
+        good_scan_of(200 * KIB),
+    ]
     bus.fate = lambda message: Outcome.REFUSED if holds(message, sent[0]) else Outcome.ACKED
     answer = await ingest.SubmitScans(request(sent), metadata=scanner)
     assert [(each.index, each.reason) for each in answer.rejections] == [
@@ -193,7 +195,7 @@ async def test_the_answer_to_the_worst_batch_fits_what_a_client_takes(ingest: An
 
 
 async def test_a_batch_of_4_mib_is_taken(ingest: Any, bus: RecordingBus, scanner: Any) -> None:
-    sent = [big(200 * KIB) for _ in range(19)]
+    sent = [good_scan_of(200 * KIB) for _ in range(19)]
     answer = await ingest.SubmitScans(request(sent), metadata=scanner)
     assert answer == ingest_pb2.SubmitScansResponse(accepted_count=19)
     assert published.scans(bus) == sent
@@ -213,7 +215,7 @@ async def test_more_than_there_is_room_for_is_overloaded_and_comes_again(
     ingest: Any, bus: RecordingBus, scanner: Any
 ) -> None:
     """There is room for 8 MiB, so two batches of 3 MiB can be published at once, and no third one."""
-    sent = request([big(200 * KIB) for _ in range(15)])
+    sent = request([good_scan_of(200 * KIB) for _ in range(15)])
 
     async def both_are_offered() -> bool:
         return sum(len(message.payload) for message in bus.offered) > 2 * 15 * 190 * KIB

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,14 +10,12 @@ from scanmesh.ingest.v1 import events_pb2, scan_pb2
 from services.chassis import deadline
 from services.chassis.bus import MAX_PAYLOAD_BYTES, Outcome
 from services.chassis.subjects import Lane
-from services.ingest import publisher
 from services.ingest import scan as rules
 from services.ingest.in_flight import InFlight
 from services.ingest.publisher import MAX_MESSAGE_BYTES, ScanPublisher
 from tests.fakes import identities
-from tests.fakes.bus import Message, RecordingBus
+from tests.fakes.bus import RecordingBus
 from tests.fakes.scans import scan, scan_of
-from tests.servers.polling import eventually
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 KIB = 1_024
@@ -35,7 +32,7 @@ def scans_in(bus: RecordingBus) -> list[scan_pb2.Scan]:
     ]
 
 
-async def publish(bus: RecordingBus, scans: list[scan_pb2.Scan], **identity: object) -> list[bool]:
+async def publish(bus: RecordingBus, scans: list[scan_pb2.Scan], **identity: object) -> list[Outcome]:
     return await ScanPublisher(bus, InFlight(ROOM)).publish(
         identities.scanner(**identity), Lane.PREMIUM, scans, NOW
     )
@@ -43,7 +40,7 @@ async def publish(bus: RecordingBus, scans: list[scan_pb2.Scan], **identity: obj
 
 async def test_a_message_says_who_sent_its_scans_where_and_when() -> None:
     bus, scans = RecordingBus(), [scan(location="a"), scan(location="b")]
-    assert await publish(bus, scans) == [True, True]
+    assert await publish(bus, scans) == [Outcome.ACKED] * 2
     (message,) = bus.stored
     assert message.subject == "scan.accepted.v1.premium"
     assert len(message.message_id) == 32
@@ -62,7 +59,7 @@ async def test_nothing_is_published_for_no_scans() -> None:
 
 async def test_small_scans_travel_in_one_message() -> None:
     bus = RecordingBus()
-    assert await publish(bus, [scan() for _ in range(1_000)]) == [True] * 1_000
+    assert await publish(bus, [scan() for _ in range(1_000)]) == [Outcome.ACKED] * 1_000
     assert len(bus.offered) == 1
 
 
@@ -71,7 +68,13 @@ async def test_the_answers_are_those_of_each_scans_message() -> None:
     scans = [scan_of(200 * KIB) for _ in range(5)]  # two to a message
     fates = {0: Outcome.ACKED, 1: Outcome.REFUSED, 2: Outcome.UNKNOWN}
     bus.fate = lambda message: fates[bus.offered.index(message)]
-    assert await publish(bus, scans) == [True, True, False, False, False]
+    assert await publish(bus, scans) == [
+        Outcome.ACKED,
+        Outcome.ACKED,
+        Outcome.REFUSED,
+        Outcome.REFUSED,
+        Outcome.UNKNOWN,
+    ]
     assert len({message.message_id for message in bus.offered}) == 3
 
 
@@ -85,7 +88,7 @@ async def test_the_answers_are_those_of_each_scans_message() -> None:
 )
 async def test_every_scan_travels_once_in_order_in_messages_that_fit(sizes: list[int], region: str) -> None:
     bus, scans = RecordingBus(), [scan_of(size) for size in sizes]
-    assert await publish(bus, scans, region=region) == [True] * len(scans)
+    assert await publish(bus, scans, region=region) == [Outcome.ACKED] * len(scans)
     assert scans_in(bus) == scans
     assert all(len(message.payload) <= MAX_MESSAGE_BYTES for message in bus.offered)
     held = [len(message.submissions[0].scans) for message in decoded(bus)]
@@ -124,7 +127,7 @@ async def test_whatever_has_no_violation_fits_onto_the_bus_unchanged(submitted: 
     if rules.violations(submitted, NOW):
         return
     bus = RecordingBus()
-    assert await publish(bus, [submitted]) == [True]
+    assert await publish(bus, [submitted]) == [Outcome.ACKED]
     assert scans_in(bus) == [submitted]
     assert len(bus.offered[0].payload) <= MAX_MESSAGE_BYTES <= MAX_PAYLOAD_BYTES
 
@@ -133,7 +136,7 @@ async def test_the_largest_scan_fits_into_one_message() -> None:
     largest = scan_of(rules.MAX_BYTES)
     assert rules.violations(largest, NOW, max_attribute_value=rules.MAX_BYTES) == ()
     bus = RecordingBus()
-    assert await publish(bus, [largest, largest], region="r" * 64) == [True, True]
+    assert await publish(bus, [largest, largest], region="r" * 64) == [Outcome.ACKED] * 2
     assert all(len(message.payload) <= MAX_MESSAGE_BYTES for message in bus.offered)
 
 
@@ -151,37 +154,8 @@ async def test_a_publish_ends_before_its_callers_deadline() -> None:
     assert at - 0.5 <= by < at
 
 
-async def test_a_caller_that_hangs_up_does_not_cancel_what_was_begun() -> None:
-    bus = RecordingBus()
-    bus.open.clear()
-
-    async def begun() -> bool:
-        return bool(bus.offered)
-
-    async with publisher.running(bus, InFlight(ROOM)) as scans:
-        call = asyncio.create_task(scans.publish(identities.SCANNER, Lane.BULK, [scan()], NOW))
-        await eventually(begun, "the publish to begin")
-        call.cancel()
-        await asyncio.wait([call])
-        assert call.cancelled()
-        assert bus.stored == []
-        bus.open.set()
-    assert len(bus.stored) == 1  # leaving waited for it
-
-
-async def test_leaving_waits_also_for_a_publish_that_fails() -> None:
-    def fail(_: Message) -> Outcome:
-        raise RuntimeError("a fault")
-
-    bus = RecordingBus()
-    bus.fate = fail
-    async with publisher.running(bus, InFlight(ROOM)) as scans:
-        with pytest.raises(RuntimeError, match="a fault"):
-            await scans.publish(identities.SCANNER, Lane.BULK, [scan()], NOW)
-
-
 async def test_after_its_callers_deadline_nothing_is_published() -> None:
     bus = RecordingBus()
     deadline.begin(timedelta(milliseconds=1).total_seconds())
-    assert await publish(bus, [scan()]) == [False]
+    assert await publish(bus, [scan()]) == [Outcome.REFUSED]
     assert bus.stored == []

@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from scanmesh.ingest.v1 import scan_pb2
 
 from services.chassis import wire
+from services.chassis.subjects import Kind
 from services.ingest import scan as rules
 from tests.fakes.scans import scan, scan_of
 
@@ -164,6 +165,16 @@ def test_attributes_of_legacy_posts_may_be_longer() -> None:
     limit = {"max_attribute_value": rules.MAX_LEGACY_ATTRIBUTE_VALUE}
     assert fields(scan(attributes={"k": 16 * 1_024 * "v"}), **limit) == []
     assert fields(scan(attributes={"k": (16 * 1_024 + 1) * "v"}), **limit) == ["attributes.k"]
+
+
+def test_every_kind_of_payload_is_one_whose_subject_somebody_takes() -> None:
+    payload = scan_pb2.Scan.DESCRIPTOR.oneofs_by_name["payload"]
+    assert {field.name for field in payload.fields} == set(Kind)
+
+
+def test_a_kind_that_nobody_takes_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "_KINDS", frozenset())  # no proto has a kind yet that the registry lacks
+    assert fields(scan()) == ["payload"]
 
 
 def test_a_scan_without_a_payload_is_a_violation() -> None:

@@ -1,0 +1,59 @@
+"""What limits grant of a request, and how what they refuse is told.
+
+The quota of the month outranks the limits of the minute: whoever has used it up need not come back before the quota
+says so, however soon a bucket refills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.chassis.errors import Reason
+
+_QUOTA = "company.month"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """A limit that refused some of a request's scans."""
+
+    limit: str
+    """Its name, such as `scanner.minute`."""
+    retry_delay: timedelta
+    """How long until it would grant what it refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the scans beyond those granted are to come again later."""
+
+    reason: Reason
+    """RATE_LIMITED or QUOTA_EXCEEDED."""
+    limit: str
+    retry_delay: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """How many of a request's scans, the first ones, may be accepted."""
+
+    spend_id: str
+    granted: int
+    accept_time: datetime
+    refusal: Refusal | None = None
+    """Why not all of them; None if all are granted."""
+    from_service: bool = True
+    """Whether the service granted it; else this process did, by itself."""
+
+
+def refusal(refusing: Sequence[Refusing]) -> Refusal | None:
+    """Answer the one reason and delay that is true for all scans refused; None if no limit refused any."""
+    if not refusing:
+        return None
+    quota = next((each for each in refusing if each.limit == _QUOTA), None)
+    if quota is not None:
+        return Refusal(Reason.QUOTA_EXCEEDED, quota.limit, quota.retry_delay)
+    slowest = max(refusing, key=lambda each: each.retry_delay)
+    return Refusal(Reason.RATE_LIMITED, slowest.limit, slowest.retry_delay)
