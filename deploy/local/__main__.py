@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from deploy.local import guide, settings
 from deploy.local.failures import MeshError
@@ -54,14 +55,7 @@ def _run(mesh: Mesh, _: argparse.Namespace) -> int:
         )
     try:
         description = mesh.describe()
-        subprocess.run(
-            [sys.executable, "-m", "deploy.local.scans"],
-            cwd=ROOT,
-            env=minimal_environment(),  # a proxy of the caller's is of no use on loopback
-            input=json.dumps(description),
-            text=True,
-            check=True,
-        )
+        _show_demo(description)
         _tell(guide.addresses(description))
         _tell(guide.next_step(description))
         _tell("Ctrl-C stops it.")
@@ -72,6 +66,24 @@ def _run(mesh: Mesh, _: argparse.Namespace) -> int:
     finally:
         mesh.down()
     raise MeshError(f"the mesh has ended; log: {mesh.home.log('supervisor')}")
+
+
+def _show_demo(description: Mapping[str, Any]) -> None:
+    """Run the demo as a customer's program: it is told mesh.json and nothing else.
+
+    Raises:
+        MeshError: it could not do what it wanted; it has said why.
+    """
+    ended = subprocess.run(
+        [sys.executable, "-m", "deploy.demo"],
+        cwd=ROOT,
+        env=minimal_environment(),  # a proxy of the caller's is of no use on loopback
+        input=json.dumps(description),
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        raise MeshError("the demo did not come to its end")
 
 
 def _down(mesh: Mesh, _: argparse.Namespace) -> int:
@@ -96,7 +108,7 @@ def _release(mesh: Mesh, arguments: argparse.Namespace) -> int:
 def _status(mesh: Mesh, _: argparse.Namespace) -> int:
     for part in mesh.parts():
         pid = part.process.pid if part.process else "-"
-        _tell(f"{part.name:<18} {part.state:<9} {pid!s:>8}  {part.restarts} restarts")
+        _tell(f"{part.name:<20} {part.state:<9} {pid!s:>8}  {part.restarts} restarts")
     return 0
 
 

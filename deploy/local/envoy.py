@@ -14,17 +14,17 @@ from deploy.local.home import write_private
 from deploy.local.parts import Part
 from deploy.local.ports import EDGE, EDGE_TLS
 from deploy.local.readiness import http_ok
+from deploy.local.roster import SERVICES
 from deploy.local.settings import ROOT
 from deploy.local.site import Site
 
 TEMPLATE = ROOT / "gateway" / "envoy.yaml"
 DESCRIPTOR_SET = ROOT / "gateway" / "scanmesh.binpb"
-_UPSTREAMS = ("auth", "ingest")
 
 
 def parts(site: Site) -> list[Part]:
     """Describe the edge: after the services, so that its first health check of each of them succeeds."""
-    needs = ("keys", *(replica for name in _UPSTREAMS for replica in site.replicas(name)))
+    needs = ("keys", *(replica for name in SERVICES for replica in site.replicas(name)))
     return [
         Part(
             name="envoy",
@@ -71,7 +71,7 @@ def configuration(site: Site, template: str) -> str:
         "ADDRESS_LIMIT": limit or 1,
         "ADDRESS_LIMIT_PERCENT": 100 if limit else 0,
     }
-    values |= {f"{name.upper()}_ENDPOINTS": _endpoints(site, name) for name in _UPSTREAMS}
+    values |= {f"{name.upper()}_ENDPOINTS": _endpoints(site, name) for name in SERVICES}
     return Template(template).substitute(values)
 
 

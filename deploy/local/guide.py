@@ -20,12 +20,16 @@ def addresses(description: Mapping[str, Any]) -> str:
 
 
 def next_step(description: Mapping[str, Any]) -> str:
-    """Answer a command to try."""
+    """Answer commands to try."""
     edge, demo = description["edge"], description["demo"]
     return f"""
-Try one of your own:
+Try some of your own:
 
-  curl {edge["http"]}/v1/scans \\
-    -H 'X-API-Key: {demo["api_key"]}' \\
-    -d "{{\\"scanId\\": \\"$(cat /proc/sys/kernel/random/uuid)\\", \\"barcode\\": {{\\"data\\": \\"4006381333931\\"}}}}"
+  EDGE={edge["http"]}
+  KEY='X-API-Key: {demo["api_key"]}'
+  ID=$(cat /proc/sys/kernel/random/uuid)
+  curl $EDGE/v1/scans -H "$KEY" -d '{{"scanId": "'$ID'", "barcode": {{"data": "4006381333931"}}}}'
+  curl $EDGE/v1/scans/$ID -H "$KEY"
+  curl $EDGE/v1/scans/$ID/enrichment -H "$KEY"
+  curl $EDGE/v1/plans
 """

@@ -52,6 +52,15 @@ class Home:
         return self.root / "hold"
 
     @property
+    def drop_ins(self) -> Path:
+        """Extra environment for single parts."""
+        return self.root / "env"
+
+    def drop_in(self, name: str) -> Path:
+        """Answer the file with the extra environment of a part or process."""
+        return self.drop_ins / f"{name}.json"
+
+    @property
     def etc(self) -> Path:
         """Rendered configuration."""
         return self.root / "etc"
@@ -105,6 +114,10 @@ class Home:
         """Answer the log file of a part."""
         return self.logs / f"{part}.log"
 
+    def _folders(self) -> tuple[Path, ...]:
+        within = (self.holds, self.drop_ins, self.etc, self.data, self.tls, self.identity, self.logs)
+        return (self.root, *within)
+
     def create(self) -> None:
         """Make the folder and its subfolders, mode 700.
 
@@ -112,7 +125,7 @@ class Home:
             CannotStart: it cannot be made, or another user owns it.
         """
         try:
-            for folder in (self.root, self.holds, self.etc, self.data, self.tls, self.identity, self.logs):
+            for folder in self._folders():
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.chmod(0o700)
         except OSError as error:

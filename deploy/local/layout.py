@@ -7,6 +7,7 @@ from deploy.local.home import Home
 from deploy.local.parts import Part
 from deploy.local.passwords import Passwords
 from deploy.local.ports import assign
+from deploy.local.roster import PROCESSES, SERVICES
 from deploy.local.settings import Settings
 from deploy.local.site import Site
 
@@ -36,9 +37,8 @@ def parts(site: Site) -> list[Part]:
 
 
 def _port_names(settings: Settings) -> list[str]:
-    replicas = [replica for name in services.NAMES for replica in settings.replica_names(name)]
     return [
         *("postgres", "nats", "nats.monitor", "valkey", "envoy.admin"),
-        *replicas,
-        *(f"{replica}.metrics" for replica in replicas),
+        *(replica for name in SERVICES for replica in settings.replica_names(name)),
+        *(f"{replica}.metrics" for name in PROCESSES for replica in settings.replica_names(name)),
     ]

@@ -18,10 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from deploy.local import log, machine, state
+from deploy.local import dropins, log, machine, state
 from deploy.local.failures import MeshError
 from deploy.local.home import Home
-from deploy.local.process import end
+from deploy.local.process import end, with_children
 from deploy.local.settings import ROOT, Settings
 from deploy.local.site import minimal_environment
 from deploy.local.state import PartState
@@ -97,7 +97,7 @@ class Mesh:
             supervisor.send(signal.SIGTERM)
             end([supervisor], grace_seconds=_STOP_SECONDS)
         # Of a supervisor that was killed: the kernel has asked its children to stop, and some take a moment for it.
-        left = [process for process in state.read(self.home).processes if process.alive()]
+        left = with_children(state.read(self.home).processes)
         end(left, grace_seconds=_ORPHAN_SECONDS if supervisor is None else 0.0)
         self.home.mesh_file.unlink(missing_ok=True)
         self.home.state_file.unlink(missing_ok=True)
@@ -125,6 +125,14 @@ class Mesh:
             (self.home.holds / name).unlink(missing_ok=True)
         self._notify()
         self._wait(lambda: _all(self._named(part), State.READY), f"{part} to become ready")
+
+    def environment(self, part: str, variables: Mapping[str, str]) -> None:
+        """Set extra environment of a part, or of all replicas of a service, from its next start on.
+
+        It replaces what was set before, and may be set before the mesh is started for the first time.
+        """
+        self.home.create()
+        dropins.write(self.home, part, variables)
 
     def describe(self) -> dict[str, Any]:
         """Answer mesh.json.

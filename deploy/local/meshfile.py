@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.local import nats, postgres, services, valkey
+from deploy.local import environments, nats, postgres, services, valkey
 from deploy.local.home import write_private
 from deploy.local.ports import EDGE, EDGE_TLS
+from deploy.local.roster import PROCESSES, SERVICES
 from deploy.local.site import Site
 
 Processes = Mapping[str, Sequence[int]]
@@ -30,8 +31,8 @@ def describe(site: Site, processes: Processes, demo: Mapping[str, Any]) -> dict[
             "ca": str(site.home.ca),
             "admin": f"http://127.0.0.1:{site.ports['envoy.admin']}",
         },
-        "services": {name: services.addresses(site, name) for name in services.NAMES},
-        "metrics": {name: services.metrics(site, name) for name in services.NAMES},
+        "services": {name: environments.addresses(site, name) for name in SERVICES},
+        "metrics": {name: services.metrics(site, name) for name in PROCESSES},
         "nats": nats.inspector_url(site),
         "postgres": postgres.superuser_url(site),
         "valkey": valkey.inspector_url(site),

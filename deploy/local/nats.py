@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -12,10 +13,25 @@ from deploy.local.parts import Part
 from deploy.local.readiness import http_ok
 from deploy.local.site import Site
 from services.chassis import subjects
+from services.chassis.subjects import (
+    CONTROL,
+    DEADLETTER,
+    ENRICHED,
+    PLANS,
+    RECORDED,
+    SCANS,
+    TALLY,
+    TOTALS,
+    USAGE,
+    Stream,
+)
 
 _INSPECTOR = "inspector"
 _MAX_FILE_STORE_BYTES = 10 * 2**30
 _MAX_PAYLOAD_BYTES = 2**20
+
+Permissions = Mapping[str, Mapping[str, list[str]]]
+"""What a user may `publish` and `subscribe`."""
 
 
 def parts(site: Site) -> list[Part]:
@@ -66,31 +82,75 @@ def configuration(site: Site) -> str:
     return json.dumps(settings, indent=1, ensure_ascii=False) + "\n"  # NATS does not know \\u escapes
 
 
-def permissions() -> Mapping[str, Mapping[str, Mapping[str, list[str]]]]:
+def permissions() -> Mapping[str, Permissions]:
     """Answer who may publish and read what; a new user of the bus is an entry here."""
-    accepted = [subjects.scan_accepted(lane) for lane in subjects.Lane]
     return {
         _INSPECTOR: _allow(publish=[">"], subscribe=[">"]),
         # Makes streams and durables before anything else starts; services can only look at them.
-        "provisioner": _user("provisioner", publish=["$JS.API.>"]),
-        "auth": _user("auth", publish=[*subjects.CONTROL.subjects, *_info("CONTROL"), *_follow("CONTROL")]),
-        "ingest": _user("ingest", publish=[*accepted, *_info("SCANS")]),
+        "provisioner": _user("provisioner", ["$JS.API.>"]),
+        "auth": _service("auth", _AUTH_TELLS, _follow(CONTROL, PLANS)),
+        "ingest": _service(
+            "ingest",
+            _publish(SCANS, RECORDED, USAGE, DEADLETTER),
+            _take(SCANS, TALLY, DEADLETTER),
+            _follow(PLANS),
+        ),
+        "ratelimit": _service("ratelimit", _follow(PLANS, TOTALS)),
+        "enrichment": _service(
+            "enrichment", _publish(ENRICHED, TALLY, DEADLETTER), _take(RECORDED), _follow(PLANS)
+        ),
+        "billing": _service(
+            "billing",
+            _publish(PLANS, TOTALS, DEADLETTER),
+            [subjects.QUOTA_REACHED],
+            _take(USAGE),
+            _follow(PLANS, TOTALS),
+            _get(PLANS, TOTALS),
+        ),
     }
 
 
-def _user(name: str, *, publish: list[str]) -> Mapping[str, Mapping[str, list[str]]]:
+_AUTH_TELLS = [subject for subject in CONTROL.subjects if subject != subjects.QUOTA_REACHED]
+
+
+def _service(name: str, *publish: list[str]) -> Permissions:
+    """Answer the permissions of a service, which may also look at the state of every stream and durable."""
+    return _user(name, _look(*subjects.STREAMS), *publish)
+
+
+def _user(name: str, *publish: list[str]) -> Permissions:
     """Answer the permissions of a user who reads nothing but the answers to its own requests."""
-    return _allow(publish=publish, subscribe=[f"_INBOX_{name}.>"])
+    return _allow(publish=[*itertools.chain.from_iterable(publish)], subscribe=[f"_INBOX_{name}.>"])
 
 
-def _allow(*, publish: list[str], subscribe: list[str]) -> Mapping[str, Mapping[str, list[str]]]:
+def _allow(*, publish: list[str], subscribe: list[str]) -> Permissions:
     return {"publish": {"allow": publish}, "subscribe": {"allow": subscribe}}
 
 
-def _info(stream: str) -> list[str]:
-    return [f"$JS.API.STREAM.INFO.{stream}", f"$JS.API.CONSUMER.INFO.{stream}.*"]
+def _look(*streams: Stream) -> list[str]:
+    names = [stream.name for stream in streams]
+    return [
+        f"$JS.API.{kind}" for name in names for kind in (f"STREAM.INFO.{name}", f"CONSUMER.INFO.{name}.*")
+    ]
 
 
-def _follow(stream: str) -> list[str]:
+def _publish(*streams: Stream) -> list[str]:
+    return [subject for stream in streams for subject in stream.subjects]
+
+
+def _take(*queues: Stream) -> list[str]:
+    """Answer the subjects on which the messages of work queues are asked for and acknowledged."""
+    taken = [f"{queue.name}.{durable.name}" for queue in queues for durable in queue.durables]
+    asked = [f"$JS.API.CONSUMER.MSG.NEXT.{durable}" for durable in taken]
+    return [*asked, *(f"$JS.ACK.{durable}.>" for durable in taken)]
+
+
+def _follow(*streams: Stream) -> list[str]:
     """Answer the subjects on which a consumer of one's own is made: unnamed, and named with or without a filter."""
-    return [f"$JS.API.CONSUMER.CREATE.{stream}", f"$JS.API.CONSUMER.CREATE.{stream}.>"]
+    create = [f"$JS.API.CONSUMER.CREATE.{stream.name}" for stream in streams]
+    return [*create, *(f"{each}.>" for each in create)]
+
+
+def _get(*buckets: Stream) -> list[str]:
+    """Answer the subjects on which the last value of a key is asked for."""
+    return [f"$JS.API.DIRECT.GET.{bucket.name}.>" for bucket in buckets]

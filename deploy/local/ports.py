@@ -6,10 +6,11 @@ very port as its own (or connect to itself), and the part could not come back.
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from deploy.local.failures import CannotStart
@@ -19,6 +20,7 @@ EDGE = "edge"
 EDGE_TLS = "edge.tls"
 _LOOPBACK = "127.0.0.1"
 _FIRST, _LAST = 10_000, 65_535
+_TRIES = 100_000
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -34,7 +36,7 @@ def assign(
         free: tells whether a port can be had; by default by trying.
 
     Raises:
-        CannotStart: `edge_port` or the one after it is in use.
+        CannotStart: `edge_port` or the one after it is in use, or no other port can be had.
     """
     free = free or is_free
     remembered = json.loads(home.ports_file.read_text()) if home.ports_file.exists() else {}
@@ -73,12 +75,18 @@ def _edge(wanted: int, remembered: int | None, free: Callable[[int], bool]) -> i
 
 def _keep_or_pick(remembered: int | None, free: Callable[[int], bool], *, but: Collection[int] = ()) -> int:
     preferred = [remembered] if remembered else []
-    return next(port for port in (*preferred, *_candidates()) if port not in but and free(port))
+    candidates = itertools.chain(preferred, _candidates())
+    return next(port for port in candidates if port not in but and free(port))
 
 
-def _candidates() -> Sequence[int]:
+def _candidates() -> Iterator[int]:
+    """Answer ports at random: a mesh that starts beside this one picks too, so both hardly ever want the same.
+
+    Raises:
+        CannotStart: none of very many was taken.
+    """
     low, high = (int(bound) for bound in _EPHEMERAL.read_text().split())
-    everything = range(_FIRST, _LAST)
-    outside = [port for port in everything if not low <= port <= high] or everything
-    # A mesh that starts beside this one picks too: at random, so both hardly ever want the same port.
-    return secrets.SystemRandom().sample(outside, k=len(outside))
+    outside = [*range(_FIRST, min(low, _LAST)), *range(max(high + 1, _FIRST), _LAST)]
+    for _ in range(_TRIES):
+        yield secrets.choice(outside or range(_FIRST, _LAST))
+    raise CannotStart("no free port was found")

@@ -18,10 +18,11 @@ from deploy.local.home import write_private
 from deploy.local.machine import UNPRIVILEGED
 from deploy.local.parts import Part
 from deploy.local.readiness import command_ok
+from deploy.local.roster import PROCESSES, SERVICES
 from deploy.local.site import Site
 
 DATABASE = "scanmesh"
-SERVICES_WITH_DATABASE = ("auth",)
+SERVICES_WITH_DATABASE = SERVICES
 """Each gets a schema of its own and the roles <service>_owner, _app and _worker."""
 _SUPERUSER = "postgres"
 _CONNECTIONS_PER_PROCESS = 15  # a pool of 10, and room for a start beside a stop
@@ -85,7 +86,7 @@ def write_configuration(site: Site) -> None:
 
 def configuration(site: Site, hba: Path) -> str:
     """Render postgresql.conf: durable as in production, sized for one machine."""
-    processes = len(SERVICES_WITH_DATABASE) * site.settings.replicas
+    processes = len(PROCESSES) * site.settings.replicas
     settings = {
         "listen_addresses": "'127.0.0.1'",
         "port": site.ports["postgres"],

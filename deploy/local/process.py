@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,13 @@ class ProcessId:
                 return
 
 
+def with_children(processes: Iterable[ProcessId]) -> list[ProcessId]:
+    """Answer those of the processes that are alive, and what they have started: PostgreSQL is many processes."""
+    alive = [process for process in processes if process.alive()]
+    parents = {process.pid for process in alive}
+    return [*alive, *(other for other in _all_processes() if _parent(other.pid) in parents)]
+
+
 def end(processes: Iterable[ProcessId], *, grace_seconds: float) -> None:
     """Wait for processes to end by themselves, kill what is left after the grace, and return when all are gone."""
     left = wait_until_gone(processes, seconds=grace_seconds)
@@ -67,16 +75,37 @@ def wait_until_gone(processes: Iterable[ProcessId], *, seconds: float) -> list[P
     return left
 
 
+def _all_processes() -> Iterator[ProcessId]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                yield ProcessId.of(int(entry.name))
+
+
 def _start_time(pid: int) -> int:
-    """Answer field 22 of /proc/<pid>/stat (proc(5)); the name before it may hold spaces and parentheses."""
+    return int(_fields(pid)[19])
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(_fields(pid)[1])
+    except ProcessLookupError:
+        return None
+
+
+def _fields(pid: int) -> list[str]:
+    """Answer the fields of /proc/<pid>/stat (proc(5)) from the third on; the name before them may hold anything.
+
+    Raises:
+        ProcessLookupError: there is no such process, or only what its parent has not yet noticed.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ProcessLookupError) as error:
         raise ProcessLookupError(pid) from error
-    state, started = fields[0], int(fields[19])
-    if state in "ZX":
+    if fields[0] in "ZX":
         raise ProcessLookupError(pid)
-    return started
+    return fields
 
 
 def _boot() -> str:

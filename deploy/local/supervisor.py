@@ -69,7 +69,7 @@ class Supervisor:
         await unit.boot()
         if unit.process is not None:  # else it was done by an earlier start
             took = asyncio.get_running_loop().time() - began
-            self._tell(f"  {unit.part.name:<18} {unit.state:<5} {took:6.2f} s")
+            self._tell(f"  {unit.part.name:<20} {unit.state:<5} {took:6.2f} s")
         self._started[unit.part.name].set()
         await unit.keep()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 
-from deploy.local import log
+from deploy.local import dropins, log
 from deploy.local.backoff import Backoff
 from deploy.local.failures import StartFailed
 from deploy.local.home import Home
@@ -49,6 +49,7 @@ class Unit:
         """The process last started; none while the part is held."""
         self.restarts = 0
         self._changed = changed
+        self._home = home
         self._log = home.log(part.name)
         self._log_start = 0
         self._child: Process | None = None
@@ -151,9 +152,13 @@ class Unit:
                 stdout=output,
                 stderr=STDOUT,
                 cwd=ROOT,
-                env={**minimal_environment(), **self.part.env},
+                env=self._environment(),
                 start_new_session=True,  # Ctrl-C is for the supervisor, which then stops everything in order
             )
+
+    def _environment(self) -> dict[str, str]:
+        extra = dropins.read(self._home, self.part.process_name, self.part.name)
+        return {**minimal_environment(), **self.part.env, **extra}
 
     async def _feed(self, child: Process) -> None:
         if child.stdin is not None:

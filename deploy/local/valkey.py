@@ -15,10 +15,15 @@ from deploy.local.site import Site
 _INSPECTOR = "inspector"
 _MAX_MEMORY = "128mb"
 
-# What a service may do with its keys: everything but administration and what would block the others (KEYS and such).
-_COMMANDS = "+@all -@admin -@dangerous"
-KEYS: Mapping[str, str] = {"auth": "~scanner:auth:* ~session:auth:* ~{c:*"}
-"""The keys of each service that uses Valkey; adding a service is a line here."""
+# What a service may do with its keys: everything but administration, what would block the others (KEYS and such), and
+# scripts, which are given one by one: a script runs within its user's keys, but whoever loads functions replaces them
+# for everyone.
+_COMMANDS = "+@all -@admin -@dangerous -@scripting -scan -randomkey"
+ACCESS: Mapping[str, str] = {
+    "auth": f"~scanner:auth:* ~session:auth:* ~{{c:*}}:revoked {_COMMANDS} +eval",
+    "ratelimit": f"~{{c:*}}:limits:* {_COMMANDS} +fcall +fcall_ro +function|load",
+}
+"""The keys and commands of each service that uses Valkey; adding a service is a line here."""
 
 
 def parts(site: Site) -> list[Part]:
@@ -70,7 +75,7 @@ def configuration(site: Site, acl: str) -> str:
 def users(site: Site) -> str:
     """Render the ACL file; it holds digests, no passwords."""
     lines = ["user default off", _user(site, _INSPECTOR, "~* &* +@all")]
-    lines += [_user(site, user, f"{keys} {_COMMANDS}") for user, keys in KEYS.items()]
+    lines += [_user(site, user, allowed) for user, allowed in ACCESS.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
 
 import grpc
 import httpx
@@ -15,7 +14,7 @@ import pytest
 from protos import generate
 from tests.edge import dummies, envoys
 from tests.edge.dummies import Dummy
-from tests.edge.envoys import Edge, Files
+from tests.edge.envoys import Change, Edge, Files
 
 EdgeStarter = Callable[..., AbstractContextManager[Edge]]
 
@@ -47,52 +46,57 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 @pytest.fixture(scope="session")
-def auth_server() -> Iterator[Dummy]:
-    with dummies.serving(dummies.READY["auth"]) as dummy:
-        yield dummy
-
-
-@pytest.fixture(scope="session")
-def ingest_server() -> Iterator[Dummy]:
-    with dummies.serving(dummies.READY["ingest"]) as dummy:
-        yield dummy
-
-
-@pytest.fixture
-def auth(auth_server: Dummy) -> Dummy:
-    """The dummy auth: it knows `dummies.GOOD_KEY` and no other."""
-    auth_server.forget()
-    auth_server.replies["Check"] = dummies.check
-    return auth_server
+def servers() -> Iterator[dict[str, Dummy]]:
+    """One dummy of each service, by its name."""
+    with ExitStack() as stack:
+        yield {
+            service: stack.enter_context(dummies.serving(dummies.READY.get(service, "")))
+            for service in dummies.SERVICES
+        }
 
 
 @pytest.fixture
-def ingest(ingest_server: Dummy) -> Dummy:
-    ingest_server.forget()
-    return ingest_server
+def services(servers: dict[str, Dummy]) -> dict[str, Dummy]:
+    """The dummies, as new; auth knows `dummies.GOOD_KEY` and no other."""
+    for dummy in servers.values():
+        dummy.forget()
+    servers["auth"].replies["Check"] = dummies.check
+    return servers
+
+
+@pytest.fixture
+def auth(services: dict[str, Dummy]) -> Dummy:
+    return services["auth"]
+
+
+@pytest.fixture
+def ingest(services: dict[str, Dummy]) -> Dummy:
+    return services["ingest"]
 
 
 @pytest.fixture(scope="session")
 def shared_edge(
-    files: Files, auth_server: Dummy, ingest_server: Dummy, tmp_path_factory: pytest.TempPathFactory
+    files: Files, servers: dict[str, Dummy], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Edge]:
-    directory = tmp_path_factory.mktemp("edge")
-    with envoys.running(directory, files, auth=[auth_server.port], ingest=[ingest_server.port]) as edge:
+    with envoys.running(tmp_path_factory.mktemp("edge"), files, _ports(servers)) as edge:
         yield edge
 
 
 @pytest.fixture
-def edge(shared_edge: Edge, auth: Dummy, ingest: Dummy) -> Edge:
-    """The Envoy in front of `auth` and `ingest`, address limit off."""
+def edge(shared_edge: Edge, services: dict[str, Dummy]) -> Edge:
+    """The Envoy in front of `services`, address limit off."""
     return shared_edge
 
 
 @pytest.fixture
-def start_edge(files: Files, auth: Dummy, ingest: Dummy, tmp_path: Path) -> EdgeStarter:
-    """Start another Envoy than the shared one; what is not said is as there."""
+def start_edge(files: Files, services: dict[str, Dummy], tmp_path: Path) -> EdgeStarter:
+    """Start another Envoy than the shared one; services whose ports are not given are those of the shared one."""
 
-    def start(**others: Any) -> AbstractContextManager[Edge]:
-        return envoys.running(tmp_path, files, **{"auth": [auth.port], "ingest": [ingest.port], **others})
+    def start(
+        *, limit: int = 0, change: Change | None = None, **others: list[int]
+    ) -> AbstractContextManager[Edge]:
+        upstreams = {**_ports(services), **others}
+        return envoys.running(tmp_path, files, upstreams, limit=limit, change=change)
 
     return start
 
@@ -116,3 +120,7 @@ def channel(edge: Edge) -> Iterator[grpc.Channel]:
     """A native gRPC channel to the edge."""
     with grpc.insecure_channel(f"127.0.0.1:{edge.port}") as channel:
         yield channel
+
+
+def _ports(services: Mapping[str, Dummy]) -> dict[str, list[int]]:
+    return {service: [dummy.port] for service, dummy in services.items()}

@@ -16,12 +16,28 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from scanmesh.auth.v1 import auth_pb2
-from scanmesh.ingest.v1 import ingest_pb2
+from scanmesh.billing.v1 import billing_pb2, usage_pb2
+from scanmesh.enrichment.v1 import enrichment_pb2
+from scanmesh.ingest.v1 import ingest_pb2, query_pb2
+from scanmesh.ratelimit.v1 import limit_pb2, ratelimit_pb2
 from scanmesh_envoy import external_auth_pb2
 
 from services.chassis.server import OPTIONS
 
-FILES = (auth_pb2.DESCRIPTOR, ingest_pb2.DESCRIPTOR, external_auth_pb2.DESCRIPTOR)
+FILES = tuple(
+    module.DESCRIPTOR
+    for module in (
+        auth_pb2,
+        ingest_pb2,
+        query_pb2,
+        limit_pb2,
+        ratelimit_pb2,
+        enrichment_pb2,
+        billing_pb2,
+        usage_pb2,
+        external_auth_pb2,
+    )
+)
 """What the dummies can serve; naming the files here also loads them."""
 
 IDENTITY = "token-of-scanner-7"
@@ -29,6 +45,8 @@ IDENTITY = "token-of-scanner-7"
 GOOD_KEY = {"x-api-key": "kmp_scanner_1_good"}
 READY = {"auth": "envoy.service.auth.v3.Authorization", "ingest": "scanmesh.ingest.v1.IngestService"}
 """The health names by which the edge computes /readyz."""
+SERVICES = ("auth", "ingest", "ratelimit", "enrichment", "billing")
+"""Who stands behind the edge."""
 
 _THREADS = 16
 

@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,9 @@ PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 Change = Callable[[dict[str, Any]], None]
 """Turns the rendered configuration into another one, in place."""
+
+Upstreams = Mapping[str, Sequence[int]]
+"""The ports of the replicas of each service."""
 
 QUICK_LOG = ("--file-flush-interval-msec", "50")
 _START_SECONDS = 20.0
@@ -65,10 +68,8 @@ class Edge:
             return client.post(path, **options)
 
 
-def render(
-    files: Files, *, auth: Sequence[int], ingest: Sequence[int], ports: Sequence[int], limit: int = 0
-) -> str:
-    """Fill in the template; `auth` and `ingest` are the ports of replicas, `ports` those of the edge and its admin."""
+def render(files: Files, upstreams: Upstreams, *, ports: Sequence[int], limit: int = 0) -> str:
+    """Fill in the template; `ports` are those of the edge and its admin."""
     return Template(TEMPLATE.read_text("utf-8")).substitute(
         EDGE_PORT=ports[0],
         EDGE_TLS_PORT=ports[1],
@@ -76,10 +77,9 @@ def render(
         TLS_CERTIFICATE=json.dumps(str(files.certificate)),
         TLS_KEY=json.dumps(str(files.key)),
         DESCRIPTOR_SET=json.dumps(str(files.descriptors)),
-        AUTH_ENDPOINTS=endpoints(auth),
-        INGEST_ENDPOINTS=endpoints(ingest),
         ADDRESS_LIMIT=limit or 1,
         ADDRESS_LIMIT_PERCENT=100 if limit else 0,
+        **{f"{service.upper()}_ENDPOINTS": endpoints(replicas) for service, replicas in upstreams.items()},
     )
 
 
@@ -99,16 +99,15 @@ def validate(config: Path) -> subprocess.CompletedProcess[str]:
 def running(
     directory: Path,
     files: Files,
+    upstreams: Upstreams,
     *,
-    auth: Sequence[int],
-    ingest: Sequence[int],
     limit: int = 0,
     change: Change | None = None,
 ) -> Iterator[Edge]:
     """Run an Envoy until the block ends; it serves when the block begins."""
     ports = free_ports(3)
     config = directory / "envoy.yaml"
-    text = render(files, auth=auth, ingest=ingest, ports=ports, limit=limit)
+    text = render(files, upstreams, ports=ports, limit=limit)
     config.write_text(changed(text, change) if change else text, "utf-8")
     edge = Edge(ports[0], ports[1], ports[2], directory / "access.log")
     command = [

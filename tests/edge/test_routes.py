@@ -63,7 +63,8 @@ def test_grpc_web_gets_through(client: httpx.Client, ingest: Dummy, content_type
     ("method", "path"),
     [
         ("GET", "/v1/nope"),
-        ("GET", "/v1/scans"),  # a service of a later day
+        ("GET", "/v1/documents"),  # a service of a later day
+        ("POST", "/v1/plans"),
         ("DELETE", "/v1/scans"),
         ("HEAD", "/v1/companies/1"),
         ("PUT", "/v1/sessions"),
@@ -196,11 +197,19 @@ def test_the_descriptor_set_knows_every_detail_of_an_error(
 
 @pytest.mark.parametrize("path", [path for path, http in dummies.rpcs().items() if http])
 def test_every_rpc_with_an_http_path_is_reached_natively(
-    channel: grpc.Channel, auth: Dummy, ingest: Dummy, path: str
+    channel: grpc.Channel, services: dict[str, Dummy], path: str
 ) -> None:
     _call(channel, path)
-    service = auth if path.startswith("/scanmesh.auth.") else ingest
-    assert service.calls[-1].method == path.removeprefix("/")
+    assert services[path.split(".")[1]].calls[-1].method == path.removeprefix("/")
+
+
+@pytest.mark.parametrize("path", [path for path, http in dummies.rpcs().items() if not http])
+def test_an_internal_rpc_is_reached_by_no_path(
+    channel: grpc.Channel, client: httpx.Client, services: dict[str, Dummy], path: str
+) -> None:
+    assert statuses.from_grpc(lambda: _call(channel, path)) == UNIMPLEMENTED
+    assert statuses.from_json(client.post(path, json={})) == NOT_FOUND
+    assert not services[path.split(".")[1]].calls
 
 
 def _call(channel: grpc.Channel, path: str) -> None:

@@ -24,3 +24,13 @@ def scan_of(size: int) -> scan_pb2.Scan:
         others = made.ByteSize() - len(made.attributes["k"])
         made.attributes["k"] = "v" * max(0, size - others)
     return made
+
+
+def good_scan_of(size: int) -> scan_pb2.Scan:
+    """A good scan of so many bytes, filled with a barcode and attributes within their limits."""
+    made = scan(data="😀" * 4_296)
+    number = 0
+    while made.ByteSize() < size and number < 64:
+        made.attributes[f"{number:02}"] = "😀" * min(1_024, max(1, (size - made.ByteSize()) // 4))
+        number += 1
+    return made

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.auth.__main__ import MIGRATIONS
 from services.chassis import database
-from tests.servers.postgres import PostgresServer
+from tests.servers.postgres import MIGRATIONS, PostgresServer
 from tests.servers.valkey import ValkeyServer
 
 
@@ -19,7 +18,9 @@ def postgres() -> Iterator[PostgresServer]:
     server = PostgresServer()
     try:
         server.create()
-        asyncio.run(database.migrate(server.url("auth_owner"), MIGRATIONS, schema="auth"))
+        for service, migrations in MIGRATIONS.items():
+            if migrations.is_dir():
+                asyncio.run(database.migrate(server.url(f"{service}_owner"), migrations, schema=service))
         yield server
     finally:
         server.remove()

@@ -10,6 +10,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+import services
 from deploy.local import postgres as mesh
 from deploy.local import roles
 from deploy.local.binaries import in_wheel
@@ -18,7 +19,13 @@ from services.chassis.settings import Secret
 from tests.servers import ports
 from tests.servers.polling import until
 
+MIGRATIONS = {
+    path.parent.parent.name: path.parent
+    for path in sorted(Path(services.__file__).parent.glob("*/migrations/env.py"))
+}
+"""Where each service that has tables keeps its migrations."""
 _PASSWORD = "not-a-secret"
+_ASK_AGAIN_SECONDS = 1.0
 _END_SECONDS = 20.0
 
 
@@ -48,7 +55,7 @@ class PostgresServer:
             stdout=subprocess.DEVNULL,
         )
         self.start()
-        script = roles.script(mesh.DATABASE, mesh.SERVICES_WITH_DATABASE, defaultdict(lambda: _PASSWORD))
+        script = roles.script(mesh.DATABASE, tuple(MIGRATIONS), defaultdict(lambda: _PASSWORD))
         psql = (_tool("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", self._target())
         subprocess.run(
             psql, input=script.encode(), env=self._environment(), check=True, stdout=subprocess.DEVNULL
@@ -71,10 +78,9 @@ class PostgresServer:
 
     def stop(self) -> None:
         """End it at once, if it runs, clients or not; what is committed stays (an orderly end waits now and then)."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(_END_SECONDS)
-        self._process = None
+        process, self._process = self._process, None
+        if process is not None:
+            until(lambda: _asked_to_end(process), "PostgreSQL to end", seconds=_END_SECONDS)
 
     def remove(self) -> None:
         """End it and delete everything it wrote."""
@@ -101,6 +107,16 @@ class PostgresServer:
 
     def _environment(self) -> dict[str, str]:
         return {"PGPASSWORD": _PASSWORD}
+
+
+def _asked_to_end(process: subprocess.Popen[bytes]) -> bool:
+    """Ask a server to end at once, and tell whether it has: one that has only just started may miss it (seen)."""
+    process.send_signal(signal.SIGQUIT)
+    try:
+        process.wait(_ASK_AGAIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _unprivileged() -> tuple[str, ...]:

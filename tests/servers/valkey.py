@@ -28,7 +28,7 @@ class ValkeyServer:
         self._log = directory / "valkey.log"
         self._acl = directory / "valkey.acl"
         digest = hashlib.sha256(_PASSWORD.encode()).hexdigest()
-        users = [f"user {user} on #{digest} {keys} {mesh._COMMANDS}" for user, keys in mesh.KEYS.items()]
+        users = [f"user {user} on #{digest} {allowed}" for user, allowed in mesh.ACCESS.items()]
         everything = f"user {_INSPECTOR} on #{digest} ~* &* +@all"
         self._acl.write_text("\n".join(["user default off", everything, *users]) + "\n")
         self._process: subprocess.Popen[bytes] | None = None

@@ -6,9 +6,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local import meshfile
+from deploy.local.roster import PROCESSES, SERVICES
 from tests.unit.deploy.sites import site
 
-PROCESSES = {
+RUNNING = {
     "envoy": [1],
     "nats": [2],
     "postgres": [3],
@@ -21,24 +22,28 @@ DEMO = {"company_id": 1, "scanner_id": "x", "api_key": "y", "operator": {}, "pla
 
 
 def test_mesh_file_has_the_fields_of_the_contract(tmp_path: Path) -> None:
-    description = meshfile.describe(site(tmp_path, replicas=2), PROCESSES, DEMO)
+    description = meshfile.describe(site(tmp_path, replicas=2), RUNNING, DEMO)
     assert set(description) == {
         "edge", "services", "metrics", "nats", "postgres", "valkey", "processes", "demo",
     }  # fmt: skip
     assert set(description["edge"]) == {"http", "https", "ca", "admin"}
-    assert description["processes"] == PROCESSES
+    assert description["processes"] == RUNNING
     assert description["demo"] == DEMO
 
 
 def test_every_replica_has_an_address_and_a_page_of_metrics(tmp_path: Path) -> None:
-    description = meshfile.describe(site(tmp_path, replicas=2), PROCESSES, DEMO)
-    for service in ("auth", "ingest"):
-        assert len(set(description["services"][service])) == 2
-        assert all(page.endswith("/metrics") for page in description["metrics"][service])
+    description = meshfile.describe(site(tmp_path, replicas=2), RUNNING, DEMO)
+    assert {service: len(set(each)) for service, each in description["services"].items()} == dict.fromkeys(
+        SERVICES, 2
+    )
+    assert {process: len(set(each)) for process, each in description["metrics"].items()} == dict.fromkeys(
+        PROCESSES, 2
+    )
+    assert all(page.endswith("/metrics") for pages in description["metrics"].values() for page in pages)
 
 
 def test_urls_carry_credentials(tmp_path: Path) -> None:
-    description = meshfile.describe(site(tmp_path), PROCESSES, DEMO)
+    description = meshfile.describe(site(tmp_path), RUNNING, DEMO)
     for name, scheme in (("nats", "nats"), ("postgres", "postgresql"), ("valkey", "redis")):
         url = urlsplit(description[name])
         assert url.scheme == scheme

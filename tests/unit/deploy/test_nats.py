@@ -4,7 +4,18 @@ import json
 from pathlib import Path
 
 from deploy.local import nats
-from services.chassis.subjects import CONTROL, SCANS
+from deploy.local.roster import SERVICES
+from services.chassis.subjects import (
+    CONTROL,
+    DEAD_LETTER_WRITTEN,
+    DEADLETTER,
+    ENRICHED,
+    QUOTA_REACHED,
+    RECORDED,
+    SCANS,
+    TALLY,
+    USAGE,
+)
 from tests.unit.deploy.sites import site
 
 
@@ -18,22 +29,50 @@ def test_configuration_acknowledges_only_what_is_on_disk(tmp_path: Path) -> None
 
 def test_every_user_has_a_password_of_its_own(tmp_path: Path) -> None:
     users = json.loads(nats.configuration(site(tmp_path)))["authorization"]["users"]
-    assert {user["user"] for user in users} == {"inspector", "provisioner", "auth", "ingest"}
+    assert {user["user"] for user in users} == {"inspector", "provisioner", *SERVICES}
     assert len({user["password"] for user in users}) == len(users)
 
 
-def test_services_publish_their_own_subjects_and_read_their_own_inbox() -> None:
-    allowed = nats.permissions()
-    assert set(SCANS.subjects) <= set(allowed["ingest"]["publish"]["allow"])
-    assert not set(CONTROL.subjects) & set(allowed["ingest"]["publish"]["allow"])
-    assert set(CONTROL.subjects) <= set(allowed["auth"]["publish"]["allow"])
-    assert not set(SCANS.subjects) & set(allowed["auth"]["publish"]["allow"])
-    for user in ("provisioner", "auth", "ingest"):
-        assert allowed[user]["subscribe"]["allow"] == [f"_INBOX_{user}.>"]
+def may_publish(user: str) -> set[str]:
+    """What a user may publish, but for what it asks JetStream itself."""
+    allowed = nats.permissions()[user]["publish"]["allow"]
+    return {subject for subject in allowed if not subject.startswith("$JS.")}
+
+
+def test_each_service_publishes_what_it_owns_and_nothing_else() -> None:
+    told = set(CONTROL.subjects) - {QUOTA_REACHED}
+    letters = {DEAD_LETTER_WRITTEN}
+    assert may_publish("auth") == told
+    assert may_publish("ingest") == {*SCANS.subjects, *RECORDED.subjects, *USAGE.subjects, *letters}
+    assert may_publish("ratelimit") == set()
+    assert may_publish("enrichment") == {*ENRICHED.subjects, *TALLY.subjects, *letters}
+    assert may_publish("billing") == {"$KV.plans.>", "$KV.totals.>", QUOTA_REACHED, *letters}
+
+
+def test_each_work_queue_is_taken_by_one_service() -> None:
+    takers = {
+        SCANS: "ingest",
+        RECORDED: "enrichment",
+        USAGE: "billing",
+        TALLY: "ingest",
+        DEADLETTER: "ingest",
+    }
+    for user in SERVICES:
+        allowed = nats.permissions()[user]["publish"]["allow"]
+        for queue, taker in takers.items():
+            for durable in queue.durables:
+                name = f"{queue.name}.{durable.name}"
+                assert (f"$JS.API.CONSUMER.MSG.NEXT.{name}" in allowed) == (user == taker)
+                assert (f"$JS.ACK.{name}.>" in allowed) == (user == taker)
+
+
+def test_every_user_reads_its_own_inbox_only() -> None:
+    for user in ("provisioner", *SERVICES):
+        assert nats.permissions()[user]["subscribe"]["allow"] == [f"_INBOX_{user}.>"]
 
 
 def test_no_service_may_change_a_stream_or_delete_a_consumer() -> None:
-    for user in ("auth", "ingest"):
+    for user in SERVICES:
         for subject in nats.permissions()[user]["publish"]["allow"]:
             assert not subject.startswith(
                 ("$JS.API.>", "$JS.API.*", "$JS.API.STREAM.*", "$JS.API.CONSUMER.*")

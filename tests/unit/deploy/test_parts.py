@@ -6,7 +6,9 @@ import pytest
 
 from deploy.local import layout
 from deploy.local.parts import Part, check_needs, dependents
+from deploy.local.roster import SERVICES
 from deploy.local.unit import command
+from deploy.local.valkey import ACCESS
 from tests.unit.deploy.sites import site
 
 
@@ -37,9 +39,9 @@ def test_no_secret_is_visible_in_a_command_line(tmp_path: Path) -> None:
     words = " ".join(word for each in layout.parts(here) for word in command(each))
     names = [
         "postgres.postgres",
-        "postgres.auth_app",
-        "nats.auth",
-        "valkey.auth",
+        *(f"postgres.{service}_{kind}" for service in SERVICES for kind in ("owner", "app", "worker")),
+        *(f"nats.{user}" for user in ("provisioner", *SERVICES)),
+        *(f"valkey.{user}" for user in ("inspector", *ACCESS)),
         "platform_admin",
         "auth.key_pepper",
     ]

@@ -6,6 +6,7 @@ import hmac
 from pathlib import Path
 
 from deploy.local import postgres, roles
+from deploy.local.roster import PROCESSES
 from tests.unit.deploy.sites import site
 
 
@@ -23,7 +24,7 @@ def test_connections_grow_with_the_processes(tmp_path: Path) -> None:
         text = postgres.configuration(site(tmp_path, replicas=replicas), tmp_path)
         return int(text.partition("max_connections = ")[2].split()[0])
 
-    assert connections(3) - connections(1) == 2 * len(postgres.SERVICES_WITH_DATABASE) * 15
+    assert connections(3) - connections(1) == 2 * len(PROCESSES) * 15
 
 
 def test_script_gives_each_service_an_owner_an_app_and_a_worker(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 from dataclasses import replace
 
-from deploy.local.process import ProcessId, end
+from deploy.local.process import ProcessId, end, with_children
 
 
 def test_recycled_pid_is_another_process() -> None:
@@ -30,3 +30,14 @@ def test_zombie_is_not_alive() -> None:
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert not process.alive()
+
+
+def test_children_end_with_their_parent() -> None:
+    script = "sleep 600 & echo; wait"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        parent.stdout.readline()
+        family = with_children([ProcessId.of(parent.pid)])
+        assert len(family) == 2
+        end(family, grace_seconds=0.0)
+        assert with_children(family) == []

@@ -11,7 +11,7 @@ from typing import Self
 
 import pytest
 
-from deploy.local import state
+from deploy.local import dropins, state
 from deploy.local.failures import StartFailed
 from deploy.local.parts import NotReady, Part
 from deploy.local.site import Site
@@ -151,6 +151,37 @@ async def test_held_part_stays_down_and_comes_back_when_released(site: Site) -> 
         (site.home.holds / "bus").unlink()
         mesh.supervisor.look_at_holds()
         await mesh.until_state("bus", "ready", but_pid=before)
+
+
+async def test_drop_in_is_read_at_each_start_of_a_part(site: Site, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    part = Part(
+        name="bus-1", process="bus", argv=("sh", "-c", f'echo "$WORD$LEVEL" >> {seen}'), env={"WORD": "a"}
+    )
+    for drop_in in ({}, {"bus": {"LEVEL": "b"}}, {"bus-1": {"WORD": "c"}, "other": {"WORD": "d"}}):
+        for name, variables in drop_in.items():
+            dropins.write(site.home, name, variables)
+        async with Running(site, part):
+            pass
+    assert seen.read_text().split() == ["a", "ab", "cb"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"LEVEL": 1}'])
+async def test_unreadable_drop_in_fails_the_start_and_is_named(site: Site, text: str) -> None:
+    site.home.drop_in("bus").write_text(text)
+    failure = await failure_of(site, server("bus", FOREVER))
+    assert str(site.home.drop_in("bus")) in str(failure)
+
+
+async def test_unreadable_drop_in_keeps_a_part_down_and_the_mesh_up(site: Site) -> None:
+    async with Running(site, server("bus", FOREVER), server("store", FOREVER)) as mesh:
+        before = mesh.pid("bus")
+        site.home.drop_in("bus").write_text("{")
+        os.kill(before, signal.SIGKILL)
+        await mesh.until_state("bus", "dead")
+        site.home.drop_in("bus").unlink()
+        await mesh.until_state("bus", "ready", but_pid=before)
+        assert mesh.state("store") == "ready"
 
 
 async def test_child_sees_nothing_of_the_callers_environment(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from deploy.local import valkey
 from tests.unit.deploy.sites import site
 
@@ -15,10 +17,10 @@ def test_nobody_gets_in_without_a_name(tmp_path: Path) -> None:
     assert "user default off" in valkey.users(site(tmp_path)).splitlines()
 
 
-def test_service_may_touch_its_own_keys_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("service", valkey.ACCESS)
+def test_no_service_may_touch_all_keys_or_administrate(tmp_path: Path, service: str) -> None:
     here = site(tmp_path)
-    [auth] = [line for line in valkey.users(here).splitlines() if line.startswith("user auth ")]
-    assert "~scanner:auth:* ~session:auth:* ~{c:*" in auth
-    assert "~*" not in auth.split()
-    assert "-@admin" in auth
-    assert here.passwords["valkey.auth"] not in auth
+    [line] = [line for line in valkey.users(here).splitlines() if line.startswith(f"user {service} ")]
+    assert "~*" not in line.split()
+    assert {"-@admin", "-@dangerous", "-@scripting"} <= set(line.split())
+    assert here.passwords[f"valkey.{service}"] not in line

@@ -1,0 +1,113 @@
+"""What each process of the services is told by its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from deploy.local import nats, postgres, valkey
+from deploy.local.site import Site
+
+REGION = "local"
+PLATFORM_ADMIN_EMAIL = "admin@platform.example"
+_DRIVER = "postgresql+asyncpg"
+
+Environment = dict[str, str]
+
+
+def of_service(site: Site, service: str, replica: str) -> Environment:
+    """Answer the environment of a replica that serves RPCs."""
+    told = {
+        "LISTEN": f"127.0.0.1:{site.ports[replica]}",
+        "METRICS_LISTEN": metrics_listen(site, replica),
+        "IDENTITY_JWKS": str(site.home.jwks),
+        "NATS_URL": nats.url(site, service),
+        "DATABASE_URL": database_url(site, f"{service}_app"),
+        **_MORE.get(service, _nothing)(site),
+    }
+    return _named(service, told)
+
+
+def of_worker(site: Site, service: str, replica: str) -> Environment:
+    """Answer the environment of a replica that works off a queue, for all companies at once."""
+    told = {
+        "METRICS_LISTEN": metrics_listen(site, replica),
+        "NATS_URL": nats.url(site, service),
+        "DATABASE_URL": database_url(site, f"{service}_worker"),
+    }
+    return _named(service, told)
+
+
+def of_bootstrap(site: Site) -> Environment:
+    """Answer the environment of the step that makes the first platform admin."""
+    told = {
+        "DATABASE_URL": database_url(site, "auth_app"),
+        "PLATFORM_ADMIN_EMAIL": PLATFORM_ADMIN_EMAIL,
+        "PLATFORM_ADMIN_PASSWORD": platform_admin_password(site),
+    }
+    return _named("auth", told)
+
+
+def of_provision(site: Site) -> Environment:
+    """Answer the environment of the step that makes streams and durables."""
+    return _named("ingest", {"NATS_URL": nats.url(site, "provisioner")})
+
+
+def database_url(site: Site, role: str) -> str:
+    """Answer where `role` reaches the database, as the services want it."""
+    return postgres.url(site, role, driver=_DRIVER)
+
+
+def platform_admin_password(site: Site) -> str:
+    """Answer the password of the first platform admin."""
+    return site.passwords["platform_admin"]
+
+
+def addresses(site: Site, service: str) -> list[str]:
+    """Answer where the replicas of a service take RPCs."""
+    return [f"127.0.0.1:{site.ports[replica]}" for replica in site.replicas(service)]
+
+
+def metrics_listen(site: Site, replica: str) -> str:
+    """Answer where a replica shows its metrics."""
+    return f"127.0.0.1:{site.ports[f'{replica}.metrics']}"
+
+
+def _auth(site: Site) -> Environment:
+    return {
+        "VALKEY_URL": valkey.url(site, "auth"),
+        "SIGNING_KEY": str(site.home.signing_key),
+        "KEY_PEPPER": site.passwords["auth.key_pepper"],
+        "REGION": REGION,
+    }
+
+
+def _ingest(site: Site) -> Environment:
+    return _targets(site, "ratelimit")
+
+
+def _ratelimit(site: Site) -> Environment:
+    return {"VALKEY_URL": valkey.url(site, "ratelimit"), **_targets(site, "billing", "auth")}
+
+
+def _billing(site: Site) -> Environment:
+    return _targets(site, "auth")
+
+
+def _nothing(_: Site) -> Environment:
+    return {}
+
+
+_MORE: Mapping[str, Callable[[Site], Environment]] = {
+    "auth": _auth,
+    "ingest": _ingest,
+    "ratelimit": _ratelimit,
+    "billing": _billing,
+}
+
+
+def _targets(site: Site, *services: str) -> Environment:
+    return {f"{service.upper()}_TARGETS": ",".join(addresses(site, service)) for service in services}
+
+
+def _named(service: str, told: Mapping[str, str]) -> Environment:
+    return {f"{service.upper()}_{name}": value for name, value in told.items()}
