@@ -2,7 +2,10 @@
 
 Closed loop: so many callers, each waiting for its answer before it calls again. That finds the peak; it says nothing
 about latency under a given load, which an open-loop run has to measure. The load generator shares the machine with
-the mesh, so it costs as little as it can: HTTP/1.1 by hand over kept connections, one prepared batch by gRPC.
+the mesh, so it costs as little as it can: HTTP/1.1 by hand over kept connections, batches by gRPC.
+
+After the batches it tells how many scans had been recorded, enriched and billed when the last one was accepted, and
+how long the rest then took.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import grpc
 import uvloop
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc, scan_pb2
 
+from benchmarks.company import Books, Company
 from deploy.local import settings
 from services.chassis.ids import uuid7
 
@@ -28,6 +32,7 @@ _SINGLE_CALLERS = 64
 _BATCH_CALLERS = 8
 _BATCH = 100
 _BARCODE = "4006381333931"
+_LOOK_SECONDS = 0.2
 
 Once = Callable[[], Awaitable[int]]
 """One call; answers how many scans it got accepted."""
@@ -68,7 +73,7 @@ def _grpc_caller(channel: grpc.aio.Channel, api_key: str) -> Once:
     return once
 
 
-async def _measure(what: str, callers: list[Once], seconds: float) -> None:
+async def _measure(what: str, callers: list[Once], seconds: float) -> int:
     accepted = 0
     latencies: list[float] = []
     start = time.perf_counter()
@@ -84,16 +89,37 @@ async def _measure(what: str, callers: list[Once], seconds: float) -> None:
     rate = accepted / (time.perf_counter() - start)
     p50, p99 = (statistics.quantiles(latencies, n=100)[at] * 1000 for at in (49, 98))
     print(f"{what}: {rate:.0f} scans/s accepted, {len(callers)} callers, p50 {p50:.0f} ms, p99 {p99:.0f} ms")  # noqa: T201
+    return accepted
+
+
+async def _follow(company: Company, accepted: int, before: Books, seconds: float) -> None:
+    """Tell what had become of the scans when the last one was accepted, and wait for the rest."""
+    start = time.perf_counter()
+    books = await asyncio.to_thread(company.books)
+    for name in ("recorded", "enriched", "billed"):
+        count = getattr(books, name) - getattr(before, name)
+        print(f"  {name} by then: {count} of {accepted}, {count / seconds:.0f} scans/s")  # noqa: T201
+    while min(books.recorded, books.enriched, books.billed) < before.billed + accepted:
+        await asyncio.sleep(_LOOK_SECONDS)
+        books = await asyncio.to_thread(company.books)
+    print(f"  the rest took {time.perf_counter() - start:.1f} s")  # noqa: T201
+    if max(books.recorded, books.enriched, books.billed) > before.billed + accepted:
+        raise RuntimeError(f"more than was accepted is in the books: {books}")
 
 
 async def _run(seconds: float) -> None:
     mesh = json.loads((settings.load(os.environ).home / "mesh.json").read_text())
-    edge, api_key = mesh["edge"]["http"], mesh["demo"]["api_key"]
+    edge = mesh["edge"]["http"]
+    company = Company(edge, mesh["demo"]["platform_admin"])
+    api_key = company.api_key
     singles = [await _http_caller(edge, api_key) for _ in range(_SINGLE_CALLERS)]
-    await _measure("single scans, HTTP/JSON", singles, seconds)
+    accepted = await _measure("single scans, HTTP/JSON", singles, seconds)
+    await _follow(company, accepted, Books(0, 0, 0), seconds)
     async with grpc.aio.insecure_channel(urlsplit(edge).netloc) as channel:
         batches = [_grpc_caller(channel, api_key) for _ in range(_BATCH_CALLERS)]
-        await _measure(f"batches of {_BATCH}, gRPC", batches, seconds)
+        before = company.books()
+        accepted = await _measure(f"batches of {_BATCH}, gRPC", batches, seconds)
+        await _follow(company, accepted, before, seconds)
 
 
 if __name__ == "__main__":
