@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +28,7 @@ from services.chassis.feed import Arrivals
 from services.chassis.subjects import Durable, Stream
 
 _ANSWER_SECONDS = 2.0
+_SILENCE_SECONDS = 0.05
 _LINGER_SECONDS = 5.0
 """How long the server holds a request for one message; shorter than a lost request may go unnoticed."""
 
@@ -95,23 +96,40 @@ class Puller:
         reply = f"{self._inbox}.{next(self._asked)}"
         request = {"batch": most, "expires": wait // timedelta(microseconds=1) * 1_000} if wait else {}
         request = request or {"batch": most, "no_wait": True}
+        taken: list[Delivery] = []
         try:
             await self._client.publish(self._next, json.dumps(request).encode(), reply)
             async with asyncio.timeout(wait.total_seconds() + _ANSWER_SECONDS):
-                return await self._collect(reply, most)
-        except (TimeoutError, *LOST) as error:
+                await self._collect(reply, most, taken)
+        except TimeoutError:
+            return taken  # the server is at the durable's `max_ack_pending`, or the messages come late: to the next call
+        except LOST as error:
             raise Unavailable("the work queue does not answer") from error
-
-    async def _collect(self, reply: str, most: int) -> list[Delivery]:
-        taken: list[Delivery] = []
-        while len(taken) < most:
-            message = await self._arrivals.next()
-            if message.subject != reply and _status(message):
-                continue  # the end of an earlier request
-            if _status(message):
-                return taken
-            taken.append(_delivery(message))
         return taken
+
+    async def _collect(self, reply: str, most: int, taken: list[Delivery]) -> None:
+        """Add what arrives to `taken`, until that is all that was asked for or the request has ended."""
+        while len(taken) < most:
+            message = await self._next_of(taken)
+            if message is None:
+                return
+            if not _status(message):
+                taken.append(_delivery(message))
+            elif message.subject == reply:  # else the end of an earlier request
+                return
+
+    async def _next_of(self, taken: Sequence[Delivery]) -> Msg | None:
+        """Answer what arrives next; None if there is something in hand already and nothing more comes at once.
+
+        A server that may not hand out all that was asked for (`max_ack_pending`) never ends the request (seen).
+        """
+        if not taken:
+            return await self._arrivals.next()
+        try:
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                return await self._arrivals.next()
+        except TimeoutError:
+            return None
 
 
 @asynccontextmanager

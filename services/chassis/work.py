@@ -88,7 +88,8 @@ class Worker:
         self._durable = durable
         self._handler = handler
         self._attempts = attempts
-        self._at_once = at_once
+        # At most half of what the durable may hand out: the rest is for the others.
+        self._at_once = max(1, min(at_once, durable.max_ack_pending // 2))
         self._needs = needs
 
     async def run(self) -> None:

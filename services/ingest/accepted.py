@@ -19,7 +19,8 @@ from services.chassis.subjects import Kind, Lane, scan_accepted
 from services.ingest.digest import digest
 
 VERSIONS = frozenset({1})
-"""The versions of the rules by which this code can derive events."""
+"""The versions of the rules by which this code can derive events. A new kind is a new version, too: a recorder that
+does not know it leaves the message to one that does."""
 _LANES = {scan_accepted(lane): lane for lane in Lane}
 
 

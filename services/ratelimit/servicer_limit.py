@@ -69,9 +69,8 @@ class LimitServicer(limit_pb2_grpc.LimitServiceServicer):
         name = _parse_delete(request)
         holder = await self._holder(request.scanner_id)
         found = await self._store.take_back(_override(holder, name), self._clock())
-        await self._source.publish(
-            holder.company_id
-        )  # before NOT_FOUND too: it may be the answer to a second try
+        # Before NOT_FOUND too: it may be the answer to a second try.
+        await self._source.publish(holder.company_id)
         if not found:
             raise OverrideNotFound(name)
         return limit_pb2.DeleteLimitOverrideResponse(limit=await self._in_force(holder, name))

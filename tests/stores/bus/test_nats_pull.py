@@ -44,6 +44,20 @@ async def test_a_full_batch_leaves_the_rest(real: Bus, puller: Puller) -> None:
     assert _payloads(await puller.fetch(2)) == [b"4"]
 
 
+async def test_what_the_durable_may_not_hand_out_yet_keeps_nothing_waiting(real: Bus, puller: Puller) -> None:
+    for number in range(DURABLE.max_ack_pending + 4):
+        await publish(real, b"%d" % number)
+    began = time.monotonic()
+    first = await puller.fetch(100)
+    assert len(first) == DURABLE.max_ack_pending
+    assert time.monotonic() - began < 1
+    for delivery in first:
+        await delivery.ack()
+    rest = await puller.fetch(100)
+    assert _payloads(rest) == [b"%d" % number for number in range(8, 12)]
+    assert {delivery.tries for delivery in first + rest} == {1}
+
+
 async def test_one_that_comes_later_is_not_kept_waiting(real: Bus, puller: Puller) -> None:
     fetching = asyncio.create_task(puller.fetch(100))
     await asyncio.sleep(0)

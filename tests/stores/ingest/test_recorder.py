@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 import sqlalchemy as sa
 
+from services.chassis.database import Database
 from services.chassis.errors import Unavailable
 from services.chassis.subjects import Lane
 from services.ingest import dead_letters, tables
@@ -129,19 +131,14 @@ async def test_two_recorders_with_the_same_scans_record_each_once(site):
 async def test_who_waited_for_another_replica_sees_what_that_one_won(site, superuser):
     """A2: an insert that waited sees the other's rows in a second statement only."""
     delivery = site.queues.accept(submission(site.company_id, scan()))
-    held, release = asyncio.Event(), asyncio.Event()
-
-    class Holding(type(site.db)):
-        def transaction(self, **options):
-            return holding(super().transaction(**options), held, release)
-
-    first = Recorder(site.queues, RecordStore(Holding(site.db._engine)), Epoch(site.queues), site.clock)
+    holding = HoldingDatabase(site.db)
+    first = Recorder(site.queues, RecordStore(holding), Epoch(site.queues), site.clock)
     stopped = asyncio.create_task(crashed(first.handle([delivery])))
-    await held.wait()
+    await holding.held.wait()
     second = asyncio.create_task(site.recorder.handle([delivery]))
-    await eventually(lambda: waits_for_a_lock(superuser), "the second site.recorder to wait")
+    await eventually(lambda: waits_for_a_lock(superuser), "the second recorder to wait")
     site.queues.step = crashing
-    release.set()
+    holding.release.set()
     await stopped
     site.queues.step = go_on
     await second
@@ -149,26 +146,23 @@ async def test_who_waited_for_another_replica_sees_what_that_one_won(site, super
     assert [usage.quantity for usage in site.queues.published.usage()] == [1]
 
 
-class holding:  # noqa: N801 - reads as a function
-    """A transaction that waits before it commits, if it took ids."""
+class HoldingDatabase(Database):
+    """Waits before it commits a transaction that wrote something."""
 
-    def __init__(self, transaction, held, release):
-        self._transaction, self._held, self._release = transaction, held, release
+    def __init__(self, db):
+        super().__init__(db._engine)
+        self.held, self.release = asyncio.Event(), asyncio.Event()
 
-    async def __aenter__(self):
-        self._connection = await self._transaction.__aenter__()
-        return self._connection
+    @asynccontextmanager
+    async def transaction(self, **options):
+        async with super().transaction(**options) as connection:
+            yield connection
+            if (await connection.execute(WROTE)).scalar():
+                self.held.set()
+                await self.release.wait()
 
-    async def __aexit__(self, *error):
-        count = await self._connection.execute(
-            sa.text(
-                "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'RowExclusiveLock'"
-            )
-        )
-        if count.scalar():
-            self._held.set()
-            await self._release.wait()
-        return await self._transaction.__aexit__(*error)
+
+WROTE = sa.text("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'RowExclusiveLock'")
 
 
 async def crashed(work):
@@ -217,13 +211,18 @@ async def test_the_floor_of_another_stream_drops_nothing(recorder, queues, recor
     assert len(await record.stored()) == 2
 
 
-async def test_the_floor_waits_for_who_records(recorder, queues, company_id, db, superuser):
-    async with db.transaction() as connection:
-        await connection.execute(sa.text("SELECT pg_advisory_xact_lock_shared(hashtext('ingest.floors'))"))
-        raising = asyncio.create_task(PurgeStore(db).raise_floor(queues.epoch, 5))
-        await eventually(lambda: waits_for_a_lock(superuser), "the floor to wait")
-        assert not raising.done()
-    await raising
+async def test_the_floor_waits_for_who_records(site, superuser):
+    holding = HoldingDatabase(site.db)
+    recorder = Recorder(site.queues, RecordStore(holding), Epoch(site.queues), site.clock)
+    recording = asyncio.create_task(
+        recorder.handle([site.queues.accept(submission(site.company_id, scan()))])
+    )
+    await holding.held.wait()
+    raising = asyncio.create_task(PurgeStore(site.db).raise_floor(site.queues.epoch, 5))
+    await eventually(lambda: waits_for_a_lock(superuser), "the floor to wait")
+    assert not raising.done()
+    holding.release.set()
+    await asyncio.gather(recording, raising)
 
 
 async def test_a_day_that_was_dropped_is_made_again(recorder, queues, record, company_id, db):

@@ -16,7 +16,7 @@ from tests.fakes.limits import Asker, defaults, standing, whole_company
 
 START = datetime(2026, 11, 12, 10, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-QUOTA = 60
+QUOTA = 40
 
 
 def cell_of(at: datetime) -> datetime:
@@ -90,11 +90,23 @@ async def test_the_quota_is_ledger_plus_pending_and_never_over(limits, new_compa
             base = said[number % len(said)]
             await limits.rebase(base, world.now)
             world.base = max(world.base, base, key=lambda each: (each.watermark, each.as_of))
+        left = standing(await asker.look(world.now), Name.COMPANY_MONTH).remaining
+        assert left == max(0, QUOTA - world.used)
         assert world.total(world.now + SECOND) <= QUOTA
     world.now += 30 * SECOND
     await limits.rebase(world.closed(), world.now)
     exact = QUOTA - world.total(world.now)
     assert standing(await asker.look(world.now), Name.COMPANY_MONTH).remaining == exact
+
+
+async def test_a_total_that_comes_late_changes_nothing(limits, company_id):
+    asker = await refusing(limits, company_id)
+    older = Base(company_id, "2026-11", 5, cell_of(START), START)
+    newer = Base(company_id, "2026-11", 30, cell_of(START) + 10 * SECOND, START + 26 * SECOND)
+    for base in (older, newer, older):
+        await limits.rebase(base, START + 26 * SECOND)
+    shown = standing(await asker.look(START + 26 * SECOND), Name.COMPANY_MONTH)
+    assert (shown.ledger_total, shown.remaining) == (30, QUOTA - 30)
 
 
 async def test_the_last_scan_passes_and_the_next_does_not(limits, company_id):
@@ -117,13 +129,13 @@ async def test_nothing_is_decided_without_a_base_and_nothing_refused_by_an_old_o
 async def test_an_old_base_is_good_enough_to_grant_by(limits, company_id):
     asker = await refusing(limits, company_id)
     await limits.rebase(Base(company_id, "2026-11", 10, cell_of(START), START), START)
-    assert (await asker.spend(START + timedelta(hours=3), 50)).granted == 50
+    assert (await asker.spend(START + timedelta(hours=3), 30)).granted == 30
 
 
 async def test_a_watermark_passes_and_what_duplicates_took_comes_back(limits, company_id):
     asker = await refusing(limits, company_id)
     await limits.rebase(Base(company_id, "2026-11", 0, cell_of(START), START), START)
-    for _ in range(QUOTA // 10):
+    for _ in range(4):
         await asker.spend(START + SECOND, 10)  # the same ten scans, again and again
     assert (await asker.spend(START + 2 * SECOND)).granted == 0
     later = START + 26 * SECOND
@@ -170,14 +182,14 @@ async def test_each_month_has_a_quota_of_its_own(limits, company_id):
 async def test_a_refund_goes_back_to_the_cell_unless_the_ledger_holds_it(limits, company_id):
     asker = await refusing(limits, company_id)
     await limits.rebase(Base(company_id, "2026-11", 0, cell_of(START), START), START)
-    await asker.spend(START + SECOND, 20, spend_id="s-1")
+    await asker.spend(START + SECOND, 15, spend_id="s-1")
     await asker.spend(START + SECOND, 20, spend_id="s-2")
     await limits.refund(company_id, "s-1", 5)
-    assert standing(await asker.look(START + SECOND), Name.COMPANY_MONTH).remaining == QUOTA - 35
+    assert standing(await asker.look(START + SECOND), Name.COMPANY_MONTH).remaining == QUOTA - 30
     later = START + 26 * SECOND
-    await limits.rebase(Base(company_id, "2026-11", 15, cell_of(START + 10 * SECOND), later), later)
+    await limits.rebase(Base(company_id, "2026-11", 10, cell_of(START + 10 * SECOND), later), later)
     await limits.refund(company_id, "s-2", 20)
-    assert standing(await asker.look(later), Name.COMPANY_MONTH).remaining == QUOTA - 15
+    assert standing(await asker.look(later), Name.COMPANY_MONTH).remaining == QUOTA - 10
 
 
 async def test_after_a_loss_the_quota_is_open_until_the_watermark_has_passed_it(limits, company_id, forget):
