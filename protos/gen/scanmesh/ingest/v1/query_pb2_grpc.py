@@ -81,7 +81,8 @@ class ScanServiceServicer:
         """Lists recorded scans by accept time, newest first.
 
         Stable under writes: a scan recorded meanwhile moves nothing from page to page.
-        Scans older than the plan's retention are not listed. Fails with
+        A page of large scans (about 2 MiB) ends before `page_size`; only an empty
+        `next_page_token` says that it is the last. Scans older than the plan's retention are not listed. Fails with
         INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -91,7 +92,9 @@ class ScanServiceServicer:
     def GetScanStats(self, request, context):
         """Counts scans per interval of their scan time, oldest first. For operators.
 
-        An interval in which nothing happened is left out. Fails with INVALID_ARGUMENT.
+        An interval in which nothing happened is left out. At most 1 500 minutes, 1 500
+        hours or 400 days, and at most 20 000 counts, are answered at once; more, and other
+        mistakes, are INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

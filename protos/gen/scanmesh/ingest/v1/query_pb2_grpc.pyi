@@ -51,13 +51,16 @@ class ScanServiceStub:
     """Lists recorded scans by accept time, newest first.
 
     Stable under writes: a scan recorded meanwhile moves nothing from page to page.
-    Scans older than the plan's retention are not listed. Fails with
+    A page of large scans (about 2 MiB) ends before `page_size`; only an empty
+    `next_page_token` says that it is the last. Scans older than the plan's retention are not listed. Fails with
     INVALID_ARGUMENT.
     """
     GetScanStats: _grpc.UnaryUnaryMultiCallable[_query_pb2.GetScanStatsRequest, _query_pb2.GetScanStatsResponse]
     """Counts scans per interval of their scan time, oldest first. For operators.
 
-    An interval in which nothing happened is left out. Fails with INVALID_ARGUMENT.
+    An interval in which nothing happened is left out. At most 1 500 minutes, 1 500
+    hours or 400 days, and at most 20 000 counts, are answered at once; more, and other
+    mistakes, are INVALID_ARGUMENT.
     """
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_query_pb2.ListDeadLettersRequest, _query_pb2.ListDeadLettersResponse]
     """Lists the scans that were accepted and then could not be processed, newest
@@ -90,13 +93,16 @@ class ScanServiceAsyncStub(ScanServiceStub):
     """Lists recorded scans by accept time, newest first.
 
     Stable under writes: a scan recorded meanwhile moves nothing from page to page.
-    Scans older than the plan's retention are not listed. Fails with
+    A page of large scans (about 2 MiB) ends before `page_size`; only an empty
+    `next_page_token` says that it is the last. Scans older than the plan's retention are not listed. Fails with
     INVALID_ARGUMENT.
     """
     GetScanStats: _aio.UnaryUnaryMultiCallable[_query_pb2.GetScanStatsRequest, _query_pb2.GetScanStatsResponse]  # type: ignore[assignment]
     """Counts scans per interval of their scan time, oldest first. For operators.
 
-    An interval in which nothing happened is left out. Fails with INVALID_ARGUMENT.
+    An interval in which nothing happened is left out. At most 1 500 minutes, 1 500
+    hours or 400 days, and at most 20 000 counts, are answered at once; more, and other
+    mistakes, are INVALID_ARGUMENT.
     """
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_query_pb2.ListDeadLettersRequest, _query_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Lists the scans that were accepted and then could not be processed, newest
@@ -138,7 +144,8 @@ class ScanServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists recorded scans by accept time, newest first.
 
         Stable under writes: a scan recorded meanwhile moves nothing from page to page.
-        Scans older than the plan's retention are not listed. Fails with
+        A page of large scans (about 2 MiB) ends before `page_size`; only an empty
+        `next_page_token` says that it is the last. Scans older than the plan's retention are not listed. Fails with
         INVALID_ARGUMENT.
         """
 
@@ -150,7 +157,9 @@ class ScanServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_query_pb2.GetScanStatsResponse, _abc.Awaitable[_query_pb2.GetScanStatsResponse]]:
         """Counts scans per interval of their scan time, oldest first. For operators.
 
-        An interval in which nothing happened is left out. Fails with INVALID_ARGUMENT.
+        An interval in which nothing happened is left out. At most 1 500 minutes, 1 500
+        hours or 400 days, and at most 20 000 counts, are answered at once; more, and other
+        mistakes, are INVALID_ARGUMENT.
         """
 
     @_abc_1.abstractmethod
