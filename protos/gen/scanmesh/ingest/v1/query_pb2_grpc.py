@@ -82,8 +82,8 @@ class ScanServiceServicer:
 
         Stable under writes: a scan recorded meanwhile moves nothing from page to page.
         A page of large scans (about 2 MiB) ends before `page_size`; only an empty
-        `next_page_token` says that it is the last. Scans older than the plan's retention are not listed. Fails with
-        INVALID_ARGUMENT.
+        `next_page_token` says that it is the last. Scans older than the plan's
+        retention are not listed. Fails with INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,8 +52,8 @@ class ScanServiceStub:
 
     Stable under writes: a scan recorded meanwhile moves nothing from page to page.
     A page of large scans (about 2 MiB) ends before `page_size`; only an empty
-    `next_page_token` says that it is the last. Scans older than the plan's retention are not listed. Fails with
-    INVALID_ARGUMENT.
+    `next_page_token` says that it is the last. Scans older than the plan's
+    retention are not listed. Fails with INVALID_ARGUMENT.
     """
     GetScanStats: _grpc.UnaryUnaryMultiCallable[_query_pb2.GetScanStatsRequest, _query_pb2.GetScanStatsResponse]
     """Counts scans per interval of their scan time, oldest first. For operators.
@@ -94,8 +94,8 @@ class ScanServiceAsyncStub(ScanServiceStub):
 
     Stable under writes: a scan recorded meanwhile moves nothing from page to page.
     A page of large scans (about 2 MiB) ends before `page_size`; only an empty
-    `next_page_token` says that it is the last. Scans older than the plan's retention are not listed. Fails with
-    INVALID_ARGUMENT.
+    `next_page_token` says that it is the last. Scans older than the plan's
+    retention are not listed. Fails with INVALID_ARGUMENT.
     """
     GetScanStats: _aio.UnaryUnaryMultiCallable[_query_pb2.GetScanStatsRequest, _query_pb2.GetScanStatsResponse]  # type: ignore[assignment]
     """Counts scans per interval of their scan time, oldest first. For operators.
@@ -145,8 +145,8 @@ class ScanServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Stable under writes: a scan recorded meanwhile moves nothing from page to page.
         A page of large scans (about 2 MiB) ends before `page_size`; only an empty
-        `next_page_token` says that it is the last. Scans older than the plan's retention are not listed. Fails with
-        INVALID_ARGUMENT.
+        `next_page_token` says that it is the last. Scans older than the plan's
+        retention are not listed. Fails with INVALID_ARGUMENT.
         """
 
     @_abc_1.abstractmethod
