@@ -1,18 +1,20 @@
 """PostgreSQL: one engine per role, one short transaction per store method, the tenant set in each.
 
 Row-level security lets a transaction see the rows of the company it was opened for, and nothing without one: a
-forgotten WHERE shows nothing of others. Driver errors never leave this module: a database that cannot answer is
-`Unavailable`, to be tried again.
+forgotten WHERE shows nothing of others. Driver errors leave this module only when a value is at fault: a database that
+cannot answer, for whatever reason, is `Unavailable`, to be tried again.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
 import sqlalchemy as sa
+from asyncpg.exceptions._base import DataError
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -27,7 +29,7 @@ _STATEMENT_SECONDS = 5.0
 _POOL_WAIT_SECONDS = 2.0
 _set_company = sa.text(f"SELECT set_config('{COMPANY_SETTING}', :company_id, true)")
 
-# What says "the database is away or gave up", not "the statement is wrong".
+# What says "the database is away or gave up".
 _AWAY = (
     OSError,
     TimeoutError,
@@ -45,6 +47,18 @@ _AWAY = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InterfaceError,
 )
+_FAULTS_OF_DATA = ("22", "23", "54", "P0")
+"""Classes of SQLSTATE by which PostgreSQL refuses a value: bad data, a constraint, too large, a trigger's own words."""
+
+_log = logging.getLogger(__name__)
+
+
+def refused(error: BaseException) -> bool:
+    """Tell a value that the database refuses from a database that cannot: only the first is somebody's fault."""
+    origin = _driver_error(error) if isinstance(error, exc.DBAPIError) else error
+    if isinstance(origin, DataError):  # the driver's own: it cannot even send the value
+        return True
+    return str(getattr(origin, "sqlstate", None)).startswith(_FAULTS_OF_DATA)
 
 
 class Database:
@@ -133,16 +147,27 @@ def _upgrade(connection: sa.Connection, migrations: Path, schema: str) -> None:
 
 @contextmanager
 def _translated() -> Iterator[None]:
+    """Let errors pass that are about values; any other says that the database is away, or not as it should be.
+
+    A missing table or right (a service rolled out before its migration) passes by itself one day, like an outage: no
+    request and no message is to blame.
+    """
     try:
         yield
     except exc.TimeoutError as error:  # the pool's: all connections are busy
         raise Unavailable("the database is busy") from error
-    except exc.DBAPIError as error:
-        if error.connection_invalidated or isinstance(_driver_error(error), _AWAY):
-            raise Unavailable("the database is not available") from error
-        raise
-    except _AWAY as error:
+    except (exc.DBAPIError, asyncpg.PostgresError, *_AWAY) as error:
+        if refused(error):
+            raise
+        if not _away(error):
+            _log.exception("the database cannot do what it is asked to")
         raise Unavailable("the database is not available") from error
+
+
+def _away(error: BaseException) -> bool:
+    if isinstance(error, exc.DBAPIError):
+        return error.connection_invalidated or isinstance(_driver_error(error), _AWAY)
+    return isinstance(error, _AWAY)
 
 
 def _driver_error(error: exc.DBAPIError) -> BaseException | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,6 +64,11 @@ class Arrivals:
                     return await self._arrived.get()
             if not self._client.is_connected:
                 raise Unavailable("the bus is not connected")
+
+    def left(self) -> Iterator[Msg]:
+        """Answer what has arrived and was not taken."""
+        while not self._arrived.empty():
+            yield self._arrived.get_nowait()
 
 
 async def follow(

@@ -10,6 +10,7 @@ from typing import Any
 from nats.aio.client import Client
 from nats.js import api
 
+from services.chassis.connection import heed_cancellation
 from services.chassis.errors import Unavailable
 from services.chassis.feed import Event
 from services.chassis.provision import EPOCH
@@ -30,8 +31,10 @@ class StreamState:
     """Bytes of all messages on disk."""
     max_size: int
     """Bytes beyond which it refuses messages, or drops old ones."""
+    time: datetime
+    """When the server told this, by its own clock."""
     oldest: timedelta | None
-    """The age of the oldest message by the server's own clock; None when the stream is empty."""
+    """The age of the oldest message by that clock, negative if it was set back since; None when the stream is empty."""
     epoch: str
     """The id made with the stream: another one numbers anew."""
 
@@ -43,6 +46,7 @@ async def state(client: Client, stream: Stream, seconds: float) -> StreamState:
         Unavailable: it cannot be looked at.
     """
     answer = await client.request(f"$JS.API.STREAM.INFO.{stream.name}", timeout=seconds)
+    heed_cancellation()
     info = json.loads(answer.data)
     if "error" in info:
         raise Unavailable(f"the stream {stream.name} cannot be looked at")
@@ -56,6 +60,7 @@ async def last(client: Client, stream: Stream, subject: str, seconds: float) -> 
         Unavailable: it cannot be read.
     """
     message = await client.request(f"$JS.API.DIRECT.GET.{stream.name}.{subject}", timeout=seconds)
+    heed_cancellation()
     headers = message.headers or {}
     status = headers.get(api.Header.STATUS)
     if status == _NOT_FOUND:
@@ -68,13 +73,14 @@ async def last(client: Client, stream: Stream, subject: str, seconds: float) -> 
 
 def _state(info: dict[str, Any]) -> StreamState:
     held = info["state"]
-    age = datetime.fromisoformat(info["ts"]) - datetime.fromisoformat(held["first_ts"])
+    time = datetime.fromisoformat(info["ts"])
     return StreamState(
         first_sequence=held["first_seq"],
         last_sequence=held["last_seq"],
         messages=held["messages"],
         size=held["bytes"],
         max_size=info["config"]["max_bytes"],
-        oldest=age if held["messages"] else None,
+        time=time,
+        oldest=time - datetime.fromisoformat(held["first_ts"]) if held["messages"] else None,
         epoch=info["config"].get("metadata", {}).get(EPOCH, ""),
     )

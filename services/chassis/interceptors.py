@@ -35,7 +35,9 @@ MAX_REQUEST_BYTES = 4 * 1024 * 1024
 """Larger requests are refused (CONTRACT section 1); gRPC itself takes twice that, so that we are the ones to say it."""
 DEFAULT_DEADLINE_SECONDS = 10.0
 _ANSWER_MARGIN_SECONDS = 0.05
-"""Kept of the caller's deadline, so that our typed answer beats the caller's own timer."""
+_ANSWER_MARGIN_SHARE = 0.2
+"""Kept of the caller's deadline, so that our typed answer beats the caller's own timer: so many seconds, or this share
+of a short deadline, which would otherwise be gone after a few services that call each other."""
 
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)
@@ -161,7 +163,8 @@ async def timed(call: Call) -> AsyncIterator[None]:
         yield
         return
     seconds = DEFAULT_DEADLINE_SECONDS if remaining is None else remaining
-    at = deadline.begin(max(0.0, seconds - _ANSWER_MARGIN_SECONDS))
+    margin = min(_ANSWER_MARGIN_SECONDS, _ANSWER_MARGIN_SHARE * seconds)
+    at = deadline.begin(max(0.0, seconds - margin))
     try:
         async with asyncio.timeout_at(at) as limit:
             yield

@@ -1,7 +1,7 @@
 """What each company has subscribed to, as billing tells it: known by heart to whoever decides by it.
 
-A company that never subscribed is on the default plan. Until billing has told its catalogue, nobody is held to
-anything: a mesh whose billing has never run accepts scans.
+A company that never subscribed is on the default plan; that nothing is heard of one says so only when billing has
+told everything. Until then it is held to nothing: a mesh whose billing has never run accepts scans.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from services.chassis.bus import Bus
 from services.chassis.keyvalue import Replica
 from services.chassis.subjects import PLANS, Lane
 
+COMPLETE = "complete"
+"""The key in the bucket that says, by the epoch of its stream, that nothing is left untold."""
 _PLAN = "plan"
 _COMPANY = "company"
 
@@ -48,7 +50,7 @@ class Plan:
 
 LONGEST_RETENTION = timedelta(days=400)
 UNKNOWN = Plan("", None, None, None, OverQuota.NONE, Lane.STANDARD, LONGEST_RETENTION)
-"""Stands for the plans of all companies until billing has told its own."""
+"""Stands for the plan of a company until billing has told it."""
 
 
 def plan_key(name: str) -> str:
@@ -68,6 +70,7 @@ class Plans:
         self._replica = Replica(bus, PLANS, self.learn)
         self._offered: dict[str, Plan] = {}
         self._default = ""
+        self._complete = False
         self._subscribed: dict[int, events_pb2.SubscriptionChanged] = {}
 
     @property
@@ -75,17 +78,23 @@ class Plans:
         """Set when everything has been heard that billing had told before."""
         return self._replica.loaded
 
+    @property
+    def complete(self) -> bool:
+        """Whether everything has been heard: a company of which nothing was is on the default plan for certain."""
+        return self._complete and self.loaded.is_set()  # entries changed since it was complete come behind it
+
     async def run(self) -> None:
         """Follow what billing tells, for ever."""
         await self._replica.run()
 
     def of(self, company_id: int) -> Plan:
-        """Answer the plan of a company."""
+        """Answer the plan of a company; UNKNOWN as long as it has not been heard."""
         subscribed = self._subscribed.get(company_id)
-        plan = self._offered.get(subscribed.plan if subscribed else self._default, UNKNOWN)
-        if subscribed and subscribed.state == billing_pb2.SUBSCRIPTION_STATE_ENDED:
-            return replace(plan, ended=True)
-        return plan
+        if subscribed is None:
+            return self._offered.get(self._default, UNKNOWN) if self.complete else UNKNOWN
+        plan = self._offered.get(subscribed.plan, UNKNOWN)
+        ended = subscribed.state == billing_pb2.SUBSCRIPTION_STATE_ENDED
+        return replace(plan, ended=True) if ended else plan
 
     def revision(self, company_id: int) -> int:
         """Answer the revision of a company's subscription that has been heard; 0 if none."""
@@ -107,6 +116,8 @@ class Plans:
             told = events_pb2.SubscriptionChanged.FromString(value)
             if told.revision >= self.revision(told.company_id):
                 self._subscribed[told.company_id] = told
+        elif key == COMPLETE:
+            self._complete = True
 
 
 def _plan(told: billing_pb2.Plan) -> Plan:

@@ -29,6 +29,8 @@ from services.chassis.subjects import Durable, Stream
 
 _ANSWER_SECONDS = 2.0
 _SILENCE_SECONDS = 0.05
+_ENDED = {"404", "408"}
+"""There is no message, or no more of them."""
 _LINGER_SECONDS = 5.0
 """How long the server holds a request for one message; shorter than a lost request may go unnoticed."""
 
@@ -113,10 +115,15 @@ class Puller:
             message = await self._next_of(taken)
             if message is None:
                 return
-            if not _status(message):
+            status = _status(message)
+            if not status:
                 taken.append(_delivery(message))
-            elif message.subject == reply:  # else the end of an earlier request
+            elif message.subject != reply:
+                continue  # the end of an earlier request
+            elif status in _ENDED:
                 return
+            else:  # no durable, no JetStream yet, no leader
+                raise Unavailable(f"the work queue answers with status {status}")
 
     async def _next_of(self, taken: Sequence[Delivery]) -> Msg | None:
         """Answer what arrives next; None if there is something in hand already and nothing more comes at once.
@@ -151,6 +158,11 @@ async def pulling(bus: Bus, stream: Stream, durable: Durable) -> AsyncIterator[P
     finally:
         with suppress(nats_errors.Error):  # it ended with its connection
             await subscription.unsubscribe()
+        for (
+            message
+        ) in arrivals.left():  # handed out to us meanwhile: to somebody else, now rather than in `ack_wait`
+            if not _status(message):
+                await _delivery(message).again(timedelta(0))
 
 
 def _status(message: Msg) -> str:

@@ -3,14 +3,15 @@
 A worker takes what is there, has its handler decide all of it, and acknowledges last. A batch that fails is handled
 message by message; what fails three times by its own fault is buried: decided for good, with dead letters. Failures
 of the database or the bus are nobody's fault and count nothing. A message that keeps coming back may be what kills
-the worker, so it is taken alone, and its attempt is on disk before it is touched.
+the worker, so it is taken alone, and its attempt is on disk before it is touched; whatever the worker lives to see of
+it is taken back, unless the message was at fault.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Protocol
@@ -27,6 +28,7 @@ SUSPECT_TRIES = 5
 """A message handed out more often than this is taken alone."""
 MAX_FAILURES = 3
 _AGAIN = timedelta(seconds=1)
+_MOST_DELAYS = 10
 _RETRY_SECONDS = 0.25
 _STOP_SECONDS = 1.5
 """How long a worker that is told to stop may finish what it has in hand; its supervisor kills it after 2.5 s."""
@@ -91,6 +93,7 @@ class Worker:
         # At most half of what the durable may hand out: the rest is for the others.
         self._at_once = max(1, min(at_once, durable.max_ack_pending // 2))
         self._needs = needs
+        self._owed: list[str] = []
 
     async def run(self) -> None:
         """Work until cancelled; what is in hand then is finished, or comes again to another worker."""
@@ -115,21 +118,60 @@ class Worker:
             await self._decide(deliveries)
 
     async def _decide(self, deliveries: Sequence[Delivery]) -> None:
-        suspects = [delivery for delivery in deliveries if delivery.tries > SUSPECT_TRIES]
         others = [delivery for delivery in deliveries if delivery.tries <= SUSPECT_TRIES]
+        suspects = [delivery for delivery in deliveries if delivery.tries > SUSPECT_TRIES]
+        left = [*await self._together(others), *await self._singly(suspects, self._suspected)]
+        for delivery in left:
+            await delivery.again(_AGAIN * min(delivery.tries, _MOST_DELAYS))
+        if left:
+            raise Unavailable(f"{len(left)} messages come again")
+
+    async def _together(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Handle deliveries at once, or each alone where that fails; answer those that are to come again."""
+        if not deliveries:
+            return ()
         try:
-            if others and not await self._handled(others):
-                for delivery in others:
-                    await self._alone(delivery)
-            for delivery in suspects:
-                await self._suspected(delivery)
+            if await self._handled(deliveries):
+                return ()
         except Unavailable:
-            for delivery in deliveries:  # for those that were acknowledged meanwhile this says nothing
-                await delivery.again(_AGAIN)
-            raise
+            if len(deliveries) == 1 or not await self._working():
+                return deliveries
+        return await self._singly(deliveries, self._alone)
+
+    async def _singly(
+        self, deliveries: Sequence[Delivery], decide: Callable[[Delivery], Awaitable[None]]
+    ) -> Sequence[Delivery]:
+        """Decide deliveries one by one, and answer those that are to come again: one of them holds up no other."""
+        left: list[Delivery] = []
+        for place, delivery in enumerate(deliveries):
+            if left and not await self._working():
+                return [*left, *deliveries[place:]]
+            try:
+                await decide(delivery)
+            except Unavailable as error:
+                _log.info("work comes again", extra={**self._described([delivery]), "error": str(error)})
+                left.append(delivery)
+            except Exception:  # noqa: BLE001 - even a message that cannot be buried must not stop the queue
+                _log.exception("work cannot be given up", extra=self._described([delivery]))
+                left.append(delivery)
+        return left
+
+    async def _working(self) -> bool:
+        """Tell whether everything that work needs is there: else nothing that fails says anything of a message."""
+        try:
+            await self._bus.ping()
+            for need in self._needs:
+                await need()
+        except Unavailable:
+            return False
+        return True
 
     async def _handled(self, deliveries: Sequence[Delivery]) -> bool:
-        """Handle deliveries and acknowledge them, or tell that one of them is at fault."""
+        """Handle deliveries and acknowledge them, or tell that one of them is at fault.
+
+        Raises:
+            Unavailable: something is away; nobody is at fault.
+        """
         try:
             await self._handler.handle(deliveries)
         except Unavailable:
@@ -146,18 +188,29 @@ class Worker:
             await self._after_failure(delivery, failures)
 
     async def _suspected(self, delivery: Delivery) -> None:
-        """Handle one that may kill its worker: that it was tried is known even then."""
+        """Handle one that may kill its worker: that it was tried is known even then, and only then if it is not at fault."""
+        await self._settle()
         before = await self._attempts.add(self._durable, delivery.message_id) - 1
         if before >= MAX_FAILURES:
             return await self._bury(delivery, before)
         try:
-            handled = await self._handled([delivery])
+            at_fault = not await self._handled([delivery])
         except Unavailable:
-            await self._attempts.take_back(self._durable, delivery.message_id)
+            await self._take_back(delivery)
             raise
-        if not handled:
+        if at_fault:
             await self._after_failure(delivery, before + 1)
         return None
+
+    async def _take_back(self, delivery: Delivery) -> None:
+        self._owed.append(delivery.message_id)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Take back attempts that were nobody's fault, those included for which the database was away."""
+        while self._owed:
+            await self._attempts.take_back(self._durable, self._owed[-1])
+            self._owed.pop()
 
     async def _after_failure(self, delivery: Delivery, failures: int) -> None:
         if failures >= MAX_FAILURES:
@@ -168,7 +221,11 @@ class Worker:
 
     async def _bury(self, delivery: Delivery, failures: int) -> None:
         _log.error("work is given up", extra={**self._described([delivery]), "failures": failures})
-        await self._handler.bury(delivery, failures)
+        try:
+            await self._handler.bury(delivery, failures)
+        except Exception:
+            await self._take_back(delivery)
+            raise
         await self._acknowledge([delivery], "buried")
 
     async def _acknowledge(self, deliveries: Sequence[Delivery], outcome: str) -> None:

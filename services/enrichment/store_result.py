@@ -15,7 +15,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.chassis.database import Database
+from services.chassis.database import Database, refused
 from services.chassis.subjects import Kind
 from services.enrichment.results import Candidates, Result, State
 from services.enrichment.tables import AnyRow
@@ -23,8 +23,6 @@ from services.enrichment.tables import results as table
 
 _ROWS_AT_A_TIME = 4_000
 """Rows of one statement: far from the 5 s that a statement may take."""
-_REFUSALS = ("22", "23", "54", "P0")
-"""Classes of SQLSTATE that say the row is at fault: its data, the table's rules, its size, a trigger's own."""
 
 _COLUMNS = tuple(column.name for column in table.columns)
 _WON_BY = ("company_id", "scan_id", "recorded_id")
@@ -105,7 +103,7 @@ async def _single_out(
         async with connection.begin_nested():
             await _write(connection, results, candidates)
     except exc.DBAPIError as error:
-        if not _refused(error):
+        if not refused(error):
             raise
         if len(results) == 1:
             # Nothing is left in it but what the mesh itself has made: that can be stored.
@@ -114,10 +112,6 @@ async def _single_out(
         middle = len(results) // 2
         await _single_out(connection, results[:middle], candidates, tries)
         await _single_out(connection, results[middle:], candidates, tries)
-
-
-def _refused(error: exc.DBAPIError) -> bool:
-    return str(getattr(error.orig, "sqlstate", None)).startswith(_REFUSALS)
 
 
 async def _won(connection: AsyncConnection, portions: Sequence[Sequence[Result]]) -> Sequence[Result]:

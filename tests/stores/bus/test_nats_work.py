@@ -50,6 +50,7 @@ class Hands:
     poison: set[bytes] = field(default_factory=set)
     away: bool = False
     killing: set[bytes] = field(default_factory=set)
+    early: set[bytes] = field(default_factory=set)
     batches: list[list[bytes]] = field(default_factory=list)
     done: list[bytes] = field(default_factory=list)
     buried: list[tuple[bytes, int]] = field(default_factory=list)
@@ -61,6 +62,8 @@ class Hands:
             raise Unavailable("the database is away")
         if self.killing.intersection(given):
             raise Killed
+        if self.early.intersection(given):
+            raise Unavailable("too early")
         if self.poison.intersection(given):
             raise ValueError("poison")
         self.done += given
@@ -128,6 +131,61 @@ async def test_an_outage_is_nobodys_fault(real: Bus) -> None:
     assert hands.done == [b"one"]
     assert not hands.buried
     assert not +book.failures or max(book.failures.values()) == 1
+
+
+async def test_one_that_cannot_be_handled_yet_holds_up_no_other(real: Bus) -> None:
+    """Such as a message of a later version, which waits for a replica that knows it."""
+    hands, book = Hands(early={b"later"}), Book()
+    for payload in (b"later", b"one", b"two"):
+        await publish(real, payload, message_id=payload.hex())
+    async with working(real, hands, book):
+        await _until(lambda: sorted(hands.done) == [b"one", b"two"])
+        await _until(lambda: hands.batches.count([b"later"]) > work.SUSPECT_TRIES + work.MAX_FAILURES + 1)
+        await publish(real, b"three")
+        await _until(lambda: b"three" in hands.done)
+        assert not +book.failures
+        hands.early.clear()
+        await _until_empty(real)
+    assert not hands.buried
+
+
+async def test_one_that_cannot_even_be_buried_stays_and_counts_no_further(real: Bus) -> None:
+    hands, book = Hands(poison={b"bad"}), Book()
+    bury, asked = hands.bury, 0
+
+    async def refuse(delivery: Delivery, tries: int) -> None:
+        nonlocal asked
+        asked += 1
+        raise Unavailable("away") if asked % 2 else ValueError("a fault of the burial itself")
+
+    hands.bury = refuse  # type: ignore[method-assign]
+    await publish(real, b"bad", message_id="0a")
+    async with working(real, hands, book):
+        await _until(lambda: asked > 2 * work.MAX_FAILURES)
+        hands.bury = bury  # type: ignore[method-assign]
+        await _until_empty(real)
+    assert hands.buried == [(b"bad", work.MAX_FAILURES)]
+
+
+async def test_an_attempt_is_taken_back_even_when_the_book_was_away(real: Bus) -> None:
+    hands, book = Hands(away=True), Book()
+    take_back, away = book.take_back, True
+
+    async def failing(durable: Durable, message_id: str) -> None:
+        if away:
+            raise Unavailable("away")
+        await take_back(durable, message_id)
+
+    book.take_back = failing  # type: ignore[method-assign]
+    await publish(real, b"one", message_id="0a")
+    async with working(real, hands, book):
+        await _until(lambda: book.failures["0a"] == 1)
+        away = False
+        await _until(lambda: len(hands.batches) > work.SUSPECT_TRIES + 2 * work.MAX_FAILURES)
+        hands.away = False
+        await _until_empty(real)
+    assert hands.done == [b"one"]
+    assert not hands.buried
 
 
 async def test_nothing_is_taken_while_a_need_is_away(real: Bus) -> None:

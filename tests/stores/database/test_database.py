@@ -27,7 +27,7 @@ async def test_bound_values_stay_out_of_errors(db: Database) -> None:
     """A fault is logged with its traceback, and what was bound may be a digest or a hash."""
     secret = uuid.uuid4().hex  # not spelt out: a traceback shows lines of source
     failing = sa.text("SELECT CAST(:hash AS text) FROM nowhere")
-    with pytest.raises(exc.DBAPIError) as failed:
+    with pytest.raises(Unavailable) as failed:
         async with db.transaction() as connection:
             await connection.execute(failing, {"hash": secret})
     assert secret not in "".join(traceback.format_exception(failed.value))
@@ -41,10 +41,31 @@ async def test_database_that_lacks_what_it_needs_is_unavailable(db: Database, co
             await connection.execute(lacking)
 
 
-async def test_statement_that_is_wrong_is_a_fault_and_not_unavailable(db: Database) -> None:
-    with pytest.raises(exc.DBAPIError):
+async def test_value_that_is_refused_is_a_fault_and_not_unavailable(db: Database) -> None:
+    with pytest.raises(exc.DBAPIError) as refused:
         async with db.transaction() as connection:
             await connection.execute(sa.text("SELECT 1/0"))
+    assert database.refused(refused.value)
+
+
+async def test_value_that_the_driver_cannot_send_is_a_fault(db: Database) -> None:
+    with pytest.raises(exc.DBAPIError) as refused:
+        async with db.transaction() as connection:
+            await connection.execute(sa.text("SELECT CAST(:number AS int)"), {"number": 2**40})
+    assert database.refused(refused.value)
+
+
+@pytest.mark.parametrize(
+    "statement", ["SELECT * FROM nowhere", "SELECT nothing FROM auth.emails", "TABLE pg_authid"]
+)
+async def test_database_that_is_not_as_it_should_be_is_unavailable_and_logged(
+    db: Database, caplog: pytest.LogCaptureFixture, statement: str
+) -> None:
+    """A table or a right that is missing is no message's fault: it comes with the next migration."""
+    with pytest.raises(Unavailable):
+        async with db.transaction() as connection:
+            await connection.execute(sa.text(statement))
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 async def test_pool_that_is_used_up_is_unavailable(db: Database) -> None:
