@@ -89,6 +89,10 @@ def _ratelimit(site: Site) -> Environment:
     return {"VALKEY_URL": valkey.url(site, "ratelimit"), **_targets(site, "billing", "auth")}
 
 
+def _enrichment(site: Site) -> Environment:
+    return _targets(site, "ingest")
+
+
 def _billing(site: Site) -> Environment:
     return _targets(site, "auth")
 
@@ -101,6 +105,7 @@ _MORE: Mapping[str, Callable[[Site], Environment]] = {
     "auth": _auth,
     "ingest": _ingest,
     "ratelimit": _ratelimit,
+    "enrichment": _enrichment,
     "billing": _billing,
 }
 

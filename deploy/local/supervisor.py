@@ -115,9 +115,9 @@ class Supervisor:
         """Write down what became of a part; mesh.json names the new process before that can have answered anyone."""
         parts = tuple(_part_state(other) for other in self._units.values())
         try:
-            state.write(self._site.home, state.MeshState(parts))
             if self._up and unit.state in {State.STARTING, State.HELD}:
                 meshfile.write(self._site, self._processes())
+            state.write(self._site.home, state.MeshState(parts))  # last: by it `hold` knows that all is done
         except OSError:  # a full disk must not end the mesh: what was accepted is still being worked off
             _log.exception("the state of %s could not be written down", unit.part.name)
 

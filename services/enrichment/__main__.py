@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scanmesh.enrichment.v1 import enrichment_pb2_grpc
 
-from services.chassis import background, bus, clock, database, process, subjects, telemetry
+from services.chassis import background, bus, clients, clock, database, process, subjects, telemetry
 from services.chassis.attempts import Attempts
 from services.chassis.clock import Clock
 from services.chassis.identity import Verifier
@@ -21,6 +21,7 @@ from services.chassis.work import Worker
 from services.enrichment.kinds import KINDS
 from services.enrichment.recorded import Source
 from services.enrichment.retention import Retention
+from services.enrichment.scans import Scans
 from services.enrichment.servicer import EnrichmentServicer
 from services.enrichment.settings import Settings, WorkSettings
 from services.enrichment.store_result import ResultStore
@@ -50,20 +51,21 @@ async def serve(settings: Settings) -> None:
         async with (
             database.connected(settings.database_url) as db,
             bus.connected(settings.nats_url, "enrichment") as nats,
-            assembled(settings, Outside(db, nats)) as server,
+            clients.channel(settings.ingest_targets) as ingest,
+            assembled(settings, Outside(db, nats), Scans(ingest)) as server,
         ):
             await server.until_stopped()
 
 
 @asynccontextmanager
-async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Server]:
+async def assembled(settings: Settings, outside: Outside, scans: Scans) -> AsyncIterator[Server]:
     """Put the service together, not started yet, with its background work running."""
     db, nats, now = outside.db, outside.nats, outside.now
     plans = Plans(nats)
     server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks), clock=now)
     server.add(
         enrichment_pb2_grpc.add_EnrichmentServiceServicer_to_server,
-        EnrichmentServicer(ResultStore(db), nats, plans, now),
+        EnrichmentServicer(ResultStore(db), scans, nats, plans, now),
         needs=[db.ping],
     )
     async with background.running(server.end, plans.run()):

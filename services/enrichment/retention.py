@@ -13,6 +13,8 @@ from services.chassis.plans import Plans
 from services.enrichment.store_retention import RetentionStore
 
 INTERVAL = timedelta(hours=1)
+_LOOK = timedelta(seconds=10)
+"""How often one looks whether it is known by now who has which plan."""
 _SETTLED = timedelta(days=2)
 """A younger result may have events that are not known to be on disk: they are derived from it again."""
 _ATTEMPTS_KEPT = timedelta(days=2)
@@ -30,22 +32,24 @@ class Retention:
         self._clock = clock
 
     async def run(self) -> None:
-        """Sweep each hour, for ever, once it is known who has which plan."""
-        await self._plans.loaded.wait()
+        """Sweep each hour, for ever."""
         while True:
             try:
                 await self.sweep()
             except Unavailable as error:
                 _log.info("the sweep is put off", extra={"error": str(error)})
-            await asyncio.sleep(INTERVAL.total_seconds())
+            pause = INTERVAL if self._plans.complete else _LOOK
+            await asyncio.sleep(pause.total_seconds())
 
     async def sweep(self) -> int:
-        """Delete all that is beyond retention, and answer how many results were.
+        """Delete all that is beyond retention, and answer how many results were: none until all plans are known.
 
         Raises:
             Unavailable: the database is away; the rest is for the next time.
         """
         await self._attempts.forget(_ATTEMPTS_KEPT)
+        if not self._plans.complete:
+            return 0
         return sum([await self._sweep(company_id) for company_id in await self._store.companies()])
 
     async def _sweep(self, company_id: int) -> int:

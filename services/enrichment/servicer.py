@@ -19,6 +19,7 @@ from services.chassis.subjects import RECORDED, SCANS
 from services.enrichment import events
 from services.enrichment.product import render as product
 from services.enrichment.results import Result, State
+from services.enrichment.scans import Scans
 from services.enrichment.store_result import ResultStore
 
 _WATERMARK_SECONDS = 0.3
@@ -29,7 +30,7 @@ _RETRY = timedelta(seconds=1)
 class EnrichmentNotFound(NotFound):
     """The company has no such scan, or none that the caller may see."""
 
-    def __init__(self, scan_id: UUID, *, dead_letter_id: str = "") -> None:
+    def __init__(self, scan_id: UUID | str, *, dead_letter_id: str = "") -> None:
         metadata = {"dead_letter_id": dead_letter_id} if dead_letter_id else None
         super().__init__(f"there is no enrichment of the scan {scan_id}", metadata=metadata)
 
@@ -47,8 +48,9 @@ class NotEnrichedYet(NotFound):
 class EnrichmentServicer(enrichment_pb2_grpc.EnrichmentServiceServicer):
     """Shows results to the operators of a company, and to a scanner those of its own scans."""
 
-    def __init__(self, store: ResultStore, bus: Bus, plans: Plans, clock: Clock) -> None:
+    def __init__(self, store: ResultStore, scans: Scans, bus: Bus, plans: Plans, clock: Clock) -> None:
         self._store = store
+        self._scans = scans
         self._bus = bus
         self._plans = plans
         self._clock = clock
@@ -79,9 +81,12 @@ class EnrichmentServicer(enrichment_pb2_grpc.EnrichmentServiceServicer):
         """Look again when everything that was on its way has arrived: an answer *not found* is for good."""
         arrived = await watermark.passed(self._bus, [SCANS, RECORDED], _WATERMARK_SECONDS)
         result = await self._look(caller, scan_id)
-        if result is None:
-            raise EnrichmentNotFound(scan_id) if arrived else NotEnrichedYet(scan_id)
-        return result
+        if result is not None:
+            return result
+        if not arrived:
+            raise NotEnrichedYet(scan_id)
+        letter = await self._scans.dead_letter_id(caller.company_id, scan_id)
+        raise EnrichmentNotFound(scan_id, dead_letter_id=letter)
 
     def _shown(self, caller: Caller, result: Result) -> bool:
         """Say whether a result exists for a caller: not another scanner's, and not beyond the plan's retention."""
@@ -95,6 +100,5 @@ class EnrichmentServicer(enrichment_pb2_grpc.EnrichmentServiceServicer):
 def _scan_id(text: str) -> UUID:
     scan_id = resource_id(text.lower())
     if scan_id is None:
-        violation = Violation("scan_id", "must be a UUID, as in 01890a5d-ac96-774b-bcce-b302099a8057")
-        raise InvalidArgument(f"scan_id: {violation.description}", violations=[violation])
+        raise EnrichmentNotFound(text[:36])
     return scan_id

@@ -15,6 +15,8 @@ class Settings(ServerSettings):
     """PostgreSQL as the role `enrichment_app`: postgresql+asyncpg://enrichment_app:<password>@<host>:<port>/<database>."""
     nats_url: Secret
     """NATS as the user `enrichment`: nats://enrichment:<password>@<host>:<port>, several separated by commas."""
+    ingest_targets: tuple[str, ...]
+    """Replicas of `ingest`, host:port with commas between. None of them need be there when enrichment starts."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,19 +2,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 
 import grpc
 import pytest
 from scanmesh.enrichment.v1 import enrichment_pb2_grpc
+from scanmesh.ingest.v1 import query_pb2, query_pb2_grpc
 
-from services.chassis import bus, connection, database, subjects
+from services.chassis import bus, clients, connection, database, identity, subjects
 from services.chassis.bus import Bus, StreamState
 from services.chassis.connection import Connection
+from services.chassis.errors import NotFound, Reason
 from services.chassis.identity import Verifier
 from services.chassis.plans import Plans
 from services.chassis.provision import provision
 from services.chassis.subjects import Kind, Lane, Stream
 from services.enrichment.recorded import Source
+from services.enrichment.scans import Scans
 from services.enrichment.servicer import EnrichmentServicer
 from services.enrichment.store_result import ResultStore
 from services.enrichment.worker import Enricher
@@ -88,17 +92,49 @@ async def enricher(
         yield Enricher(Source(Kind.BARCODE, Lane.PREMIUM), ResultStore(db), nats, clock)
 
 
+class Ingest(query_pb2_grpc.ScanServiceServicer):
+    """Knows of no scan but dead ones, and of those their letters."""
+
+    def __init__(self) -> None:
+        self.letters: dict[str, str] = {}
+        self.later: set[str] = set()
+
+    async def GetScan(self, request: query_pb2.GetScanRequest, context: object) -> query_pb2.GetScanResponse:
+        assert identity.caller().company_id == request.company_id
+        if request.scan_id in self.later:
+            raise NotFound("not yet", reason=Reason.NOT_RECORDED_YET, retry_delay=timedelta(seconds=1))
+        letter = self.letters.get(request.scan_id)
+        raise NotFound("there is none", metadata={"dead_letter_id": letter} if letter else None)
+
+
+@pytest.fixture
+def ingest() -> Ingest:
+    return Ingest()
+
+
+@pytest.fixture
+async def scans(ingest: Ingest, verifier: Verifier) -> AsyncIterator[Scans]:
+    """Ingest, on a port of its own."""
+    added = Added(query_pb2_grpc.add_ScanServiceServicer_to_server, ingest)
+    async with (
+        serving(verifier, added) as server,
+        clients.channel([f"127.0.0.1:{server.port}"]) as channel,
+    ):
+        yield Scans(channel)
+
+
 @pytest.fixture
 async def enrichment(
     postgres: PostgresServer,  # noqa: F811
     nats: Bus,
     plans: Plans,
+    scans: Scans,
     clock: SettableClock,
     verifier: Verifier,
 ) -> AsyncIterator[enrichment_pb2_grpc.EnrichmentServiceStub]:
     """The service, on its own port."""
     async with database.connected(postgres.url("enrichment_app")) as db:
-        servicer = EnrichmentServicer(ResultStore(db), nats, plans, clock)
+        servicer = EnrichmentServicer(ResultStore(db), scans, nats, plans, clock)
         added = Added(enrichment_pb2_grpc.add_EnrichmentServiceServicer_to_server, servicer)
         async with (
             serving(verifier, added) as server,

@@ -64,10 +64,9 @@ async def test_the_id_is_taken_in_any_case(get, enriched):
 @pytest.mark.parametrize(
     "scan_id", ["", "x", "0190163d8694739baea5966c26f8ad91", "0190163d-8694-739b-aea5-966c26f8ad9\0"]
 )
-async def test_what_is_no_id_is_refused(get, scan_id):
+async def test_what_is_no_id_is_nobodys_scan(get, scan_id):
     error = await failure(get(scan_id))
-    assert isinstance(error, InvalidArgument)
-    assert [violation.field for violation in error.violations] == ["scan_id"]
+    assert (type(error), error.reason, error.retry_delay) == (NotFound, Reason.NOT_FOUND, None)
 
 
 async def test_a_scanner_sees_its_own_scans_only(get, enriched):
@@ -138,6 +137,21 @@ async def test_of_a_dead_scan_the_letter_is_named(get, enricher, clock):
     error = await failure(get(scan_id))
     letter = derived_id("LETTER", "enrichment_barcode", event.event_id, 3, "INTERNAL")
     assert (error.reason, error.metadata) == (Reason.NOT_FOUND, {"dead_letter_id": str(letter)})
+
+
+async def test_of_a_scan_that_died_before_it_was_recorded_ingest_names_the_letter(get, ingest):
+    scan_id = str(uuid7())
+    ingest.letters[scan_id] = "0197a1b2-8d4e-7f50-9b6c-7d8e9f0a1b2c"
+    error = await failure(get(scan_id))
+    assert error.metadata == {"dead_letter_id": "0197a1b2-8d4e-7f50-9b6c-7d8e9f0a1b2c"}
+    assert (error.reason, error.retry_delay) == (Reason.NOT_FOUND, None)
+
+
+async def test_a_scan_that_ingest_is_not_sure_of_is_to_be_asked_for_again(get, ingest):
+    scan_id = str(uuid7())
+    ingest.later.add(scan_id)
+    error = await failure(get(scan_id))
+    assert (error.reason, error.retry_delay) == (Reason.NOT_RECORDED_YET, timedelta(seconds=1))
 
 
 async def test_beyond_the_plans_retention_a_scan_is_not_found(get, enriched, plans, clock):
