@@ -124,7 +124,7 @@ async def scans(ingest: Ingest, verifier: Verifier) -> AsyncIterator[Scans]:
 
 
 @pytest.fixture
-async def enrichment(
+async def enrichment(  # noqa: PLR0917 - fixtures
     postgres: PostgresServer,  # noqa: F811
     nats: Bus,
     plans: Plans,

@@ -15,7 +15,7 @@ from services.chassis.derived import derived_id
 from services.chassis.errors import InvalidArgument, NotFound, PermissionDenied, Reason
 from services.chassis.identity import Role
 from services.chassis.ids import message_id, uuid7
-from services.chassis.plans import plan_key
+from services.chassis.plans import COMPLETE, plan_key
 from services.chassis.subjects import Kind, Lane
 from tests.fakes import identities
 from tests.fakes.identities import COMPANY_ID
@@ -165,6 +165,8 @@ async def test_beyond_the_plans_retention_a_scan_is_not_found(get, enriched, pla
         is_default=True,
     )
     plans.learn(plan_key("starter"), offered.SerializeToString())
+    plans.learn(COMPLETE, b"epoch")
+    plans.loaded.set()
     clock.advance(timedelta(days=89))
     assert (await get(enriched)).enrichment.scan_id == str(enriched)
     clock.advance(timedelta(days=2))
