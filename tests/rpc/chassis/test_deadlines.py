@@ -50,19 +50,34 @@ async def test_a_handler_knows_how_long_it_has(ingest: Any, scripted: Scripted, 
     assert seen == [pytest.approx(9.9, abs=0.5), pytest.approx(2.9, abs=0.5)]
 
 
-async def test_a_call_that_arrives_too_late_gets_no_further_than_its_first_wait(
+async def test_of_a_short_deadline_a_share_is_kept_for_the_answer(
+    ingest: Any, scripted: Scripted, scanner: Any
+) -> None:
+    """A fixed margin would leave nothing to a service that is called by one that is called in a hurry."""
+    seen = []
+
+    async def work(request: Any, context: Any) -> Any:
+        seen.append(deadline.remaining())
+        return ingest_pb2.SubmitScanResponse()
+
+    scripted.behaviour = work
+    await ingest.SubmitScan(EMPTY, timeout=0.1, metadata=scanner)
+    assert 0.02 < seen[0] <= 0.08
+
+
+async def test_a_call_gets_no_further_than_its_deadline(
     ingest: Any, scripted: Scripted, scanner: Any
 ) -> None:
     done = []
 
     async def work(request: Any, context: Any) -> Any:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
         done.append(request)
         return ingest_pb2.SubmitScanResponse()
 
     scripted.behaviour = work
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await ingest.SubmitScan(EMPTY, timeout=0.03, metadata=scanner)  # less than the answer's margin
+        await ingest.SubmitScan(EMPTY, timeout=0.1, metadata=scanner)
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert done == []
 
