@@ -1,27 +1,26 @@
-"""Who uses a mesh from outside: devices, operators, a platform admin; and an inspector who looks at its stores.
-
-Everything here goes through the edge, but for the inspector, who only reads.
-"""
+"""Who uses a mesh from outside: devices, operators, a platform admin. All of them come through the edge."""
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import grpc
 import httpx
-import nats
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from scanmesh.ingest.v1 import events_pb2, ingest_pb2, ingest_pb2_grpc, scan_pb2
+from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc, scan_pb2
 
 GTIN = "4006381333931"
+_INSIST_SECONDS = 10.0
+_PAUSE_SECONDS = 0.02
+"""Between two looks: whoever looks all the time takes the CPU from what it waits for."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,10 @@ class Http:
     """Calls one base address with fixed headers, each time on a connection of its own."""
 
     def __init__(self, base: str, headers: dict[str, str] | None = None, **options: Any) -> None:
+        self.headers = headers or {}
         self._options = {
             "base_url": base,
-            "headers": headers or {},
+            "headers": self.headers,
             "verify": _NO_CA,
             "timeout": 15,
             **options,
@@ -81,6 +81,19 @@ class Http:
         with httpx.Client(**self._options) as client:
             return Answer.of(client.request(method, path, **content, **options))
 
+    def insist(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+        """Call until it works; again as long as the answer says that it may help."""
+        answers = [self.call(method, path, body, **options)]
+
+        def done() -> bool:
+            if answers[-1].status != 200:
+                assert answers[-1].retry_delay, answers[-1]
+                answers.append(self.call(method, path, body, **options))
+            return answers[-1].status == 200
+
+        eventually(done, seconds=_INSIST_SECONDS, what=f"{method} {path}")
+        return answers[-1]
+
     def get(self, path: str, **options: Any) -> Answer:
         return self.call("GET", path, **options)
 
@@ -89,6 +102,9 @@ class Http:
 
     def patch(self, path: str, body: Any = None, **options: Any) -> Answer:
         return self.call("PATCH", path, body, **options)
+
+    def put(self, path: str, body: Any = None, **options: Any) -> Answer:
+        return self.call("PUT", path, body, **options)
 
     def delete(self, path: str, **options: Any) -> Answer:
         return self.call("DELETE", path, **options)
@@ -134,36 +150,82 @@ class Operator:
     """A signed-in user of a company, or a platform admin."""
 
     def __init__(self, base: str, email: str, password: str) -> None:
-        answer = Http(base).post("/v1/sessions", {"email": email, "password": password})
-        assert answer.status == 200, answer
-        self.session = answer.body
+        self.session = Http(base).insist("POST", "/v1/sessions", {"email": email, "password": password}).body
         self.http = Http(base, {"authorization": f"Bearer {self.session['accessToken']}"})
 
 
 class Company:
-    """A company of one test, with an admin who registers its scanners."""
+    """A company of one test, as the platform admin looks after it."""
 
     def __init__(self, base: str, platform: Operator, **fields: Any) -> None:
-        created = platform.http.post("/v1/companies", {"displayName": "Test", **fields})
-        assert created.status == 200, created
+        created = platform.http.insist("POST", "/v1/companies", {"displayName": "Test", **fields})
         self.base = base
         self.platform = platform
         self.id: int = created.body["company"]["companyId"]
         self.path = f"/v1/companies/{self.id}"
-        self.admin = self.user("ROLE_ADMIN")
+        self.reader = Http(base, platform.http.headers, params={"companyId": self.id})
+
+    @cached_property
+    def admin(self) -> Operator:
+        """An admin of its own; made when first asked for, since passwords are slow."""
+        return self.user("ROLE_ADMIN")
 
     def user(self, role: str) -> Operator:
         email, password = f"{uuid.uuid4()}@example.com", uuid.uuid4().hex
         user = {"email": email, "password": password, "role": role}
-        created = self.platform.http.post(f"{self.path}/users", user)
-        assert created.status == 200, created
+        self.platform.http.insist("POST", f"{self.path}/users", user)
         return Operator(self.base, email, password)
 
     def scanner(self, **fields: Any) -> Device:
         body = {"displayName": "Gun", "type": "SCANNER_TYPE_HANDHELD", **fields}
-        answer = self.admin.http.post(f"{self.path}/scanners", body)
-        assert answer.status == 200, answer
+        answer = self.platform.http.insist("POST", f"{self.path}/scanners", body)
         return Device(self.base, self.id, answer.body["scanner"]["scannerId"], answer.body["apiKey"])
+
+    def limit(self, name: str, value: int | None, scanner: Device | None = None) -> dict[str, Any]:
+        """Override a limit of the company or of one scanner; None takes the override back."""
+        holder = self.path if scanner is None else f"{self.path}/scanners/{scanner.scanner_id}"
+        method, body = ("DELETE", None) if value is None else ("PUT", {"value": value})
+        answer = self.platform.http.insist(method, f"{holder}/limits/{name}", body)
+        limit: dict[str, Any] = answer.body["limit"]
+        return limit
+
+    def without_limits(self) -> Self:
+        """Take the limits out of the way of a test that is about something else."""
+        for name in ("scanner.minute", "company.minute"):
+            self.limit(name, 1_000_000)
+        return self
+
+    def limits(self, scanner: Device | None = None) -> dict[str, dict[str, Any]]:
+        """Answer the limits as an operator sees them, by name."""
+        query = {} if scanner is None else {"scannerId": scanner.scanner_id}
+        answer = self.platform.http.insist("GET", f"{self.path}/limits", params=query)
+        return {limit["name"]: limit for limit in answer.body["limits"]}
+
+    def subscribe(self, plan: str, **fields: Any) -> Answer:
+        return self.platform.http.patch(f"{self.path}/subscription", {"plan": plan, **fields})
+
+    def usage(self, period: str = "") -> int:
+        """Answer the scans that are metered, of a month or of this one."""
+        query = {"period": period} if period else {}
+        answer = self.platform.http.insist("GET", f"{self.path}/usage", params=query)
+        return sum(int(usage["quantity"]) for usage in answer.body["usage"] if usage["meter"] == "scans")
+
+    def invoiced(self) -> int:
+        """Answer the scans on the invoice of this month, as it would be now."""
+        answer = self.platform.http.insist("GET", f"{self.path}/invoices:preview")
+        return sum(
+            int(line["quantity"]) for line in answer.body["invoice"]["lines"] if line["meter"] == "scans"
+        )
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        answer = self.reader.insist("GET", "/v1/deadLetters")
+        letters: list[dict[str, Any]] = answer.body["deadLetters"]
+        return letters
+
+    def replay(self, *letters: dict[str, Any]) -> Answer:
+        ids = [letter["deadLetterId"] for letter in letters]
+        body = {"companyId": self.id, "deadLetterIds": ids}
+        return self.platform.http.post("/v1/deadLetters:replay", body)
 
 
 def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo:
@@ -175,58 +237,12 @@ def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo:
     return info
 
 
-def stored_scans(description: dict[str, Any], *scan_ids: str) -> list[scan_pb2.Scan]:
-    """Answer the copies of these scans that are in the stream SCANS."""
-    return [
-        each
-        for _, message in asyncio.run(_scans_stream(description["nats"]))
-        for submission in message.submissions
-        for each in submission.scans
-        if each.scan_id in scan_ids
-    ]
-
-
-def submission_of(description: dict[str, Any], scan_id: str) -> events_pb2.Submission:
-    """Answer what was put on the stream with a scan: who sent it, when it was accepted."""
-    return next(
-        submission
-        for _, message in asyncio.run(_scans_stream(description["nats"]))
-        for submission in message.submissions
-        if any(each.scan_id == scan_id for each in submission.scans)
-    )
-
-
-def lane_of(description: dict[str, Any], scan_id: str) -> str:
-    """Answer the lane on which a scan is in the stream."""
-    return next(
-        subject.rpartition(".")[2]
-        for subject, message in asyncio.run(_scans_stream(description["nats"]))
-        for submission in message.submissions
-        if any(each.scan_id == scan_id for each in submission.scans)
-    )
-
-
-async def _scans_stream(url: str) -> list[tuple[str, events_pb2.ScansAccepted]]:
-    """Answer the latest messages of SCANS, each with its subject."""
-    client = await nats.connect(url)
-    try:
-        jetstream = client.jetstream()
-        state = (await jetstream.stream_info("SCANS")).state
-        first = max(state.first_seq, state.last_seq - 500)
-        messages = [await jetstream.get_msg("SCANS", seq) for seq in range(first, state.last_seq + 1)]
-    finally:
-        await client.close()
-    return [
-        (message.subject or "", events_pb2.ScansAccepted.FromString(message.data or b""))
-        for message in messages
-    ]
-
-
 def eventually(check: Callable[[], bool], *, seconds: float, what: str) -> float:
     """Poll until `check` holds; answer how long that took."""
     start = time.monotonic()
     while not check():
         assert time.monotonic() - start < seconds, f"not within {seconds} s: {what}"
+        time.sleep(_PAUSE_SECONDS)
     return time.monotonic() - start
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.local.mesh import Mesh
 from tests.system.actors import Company, Device, Operator
+from tests.system.disturbances import asks_ratelimit
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +34,15 @@ def platform(mesh: Mesh) -> Operator:
 
 @pytest.fixture(scope="module")
 def company(mesh: Mesh, platform: Operator) -> Company:
-    """A company for one module's tests."""
+    """A company for one module's tests, with no limit that they could hit."""
+    company = Company(mesh.describe()["edge"]["http"], platform).without_limits()
+    assert company.admin
+    return company
+
+
+@pytest.fixture
+def own_company(mesh: Mesh, platform: Operator) -> Company:
+    """A company for one test, with the limits of its plan."""
     return Company(mesh.describe()["edge"]["http"], platform)
 
 
@@ -51,6 +60,12 @@ def other_device(company: Company) -> Device:
 def fresh_device(company: Company) -> Device:
     """One that no cache has seen yet."""
     return company.scanner()
+
+
+@pytest.fixture
+def limits_in_force(mesh: Mesh, device: Device) -> None:
+    """Ingest asks `ratelimit`, and does not go by buckets of its own as after an outage in the test before."""
+    asks_ratelimit(mesh.describe(), device)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from tests.system.actors import Device, eventually, scan, stored_scans
+from tests.system.actors import Device, eventually, scan
+from tests.system.inspector import stored_scans
 
 
 def test_scan_survives_a_kill_right_after_its_ack(mesh, device: Device) -> None:

@@ -10,7 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc, scan_pb2
 
 from services.chassis.errors import RETRY_AFTER_KEY
-from tests.system.actors import GTIN, Device, batch_request, error_info, scan_message, stored_scans
+from tests.system.actors import GTIN, Device, batch_request, error_info, scan_message
+from tests.system.inspector import stored_scans
 
 
 def test_single_scan_and_batch_are_accepted(description, device: Device) -> None:

@@ -8,32 +8,33 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.system.actors import GTIN, Device, Http, lane_of, scan, stored_scans, submission_of
+from tests.system.actors import GTIN, Device, Http, scan
+from tests.system.inspector import record, stored_scans
 
 
-def test_accepted_scan_is_in_the_stream(description, device: Device) -> None:
+def test_accepted_scan_is_on_record(description, device: Device) -> None:
     body = scan(scanId=str(uuid.uuid4()).upper(), location="Dock 4", attributes={"lot": "7"})
     answer = device.submit(body)
     assert answer.status == 200, answer
     scan_id = body["scanId"].lower()
     assert answer.body["scanId"] == scan_id
-    [stored] = stored_scans(description, scan_id)
+    on_record = record(description, scan_id)
+    stored = on_record.scan
     assert (stored.barcode.data, stored.location, dict(stored.attributes)) == (GTIN, "Dock 4", {"lot": "7"})
     assert not stored.HasField("scan_time")
-    submission = submission_of(description, scan_id)
-    assert (submission.company_id, submission.scanner_id) == (device.company_id, device.scanner_id)
-    assert submission.region == "local"
+    assert (on_record.company_id, on_record.scanner_id) == (device.company_id, device.scanner_id)
+    assert (on_record.kind, on_record.region) == ("barcode", "local")
     accepted = datetime.fromisoformat(answer.body["acceptTime"])
-    assert submission.accept_time.ToDatetime(UTC) == accepted
+    assert on_record.accept_time == accepted
     assert abs(datetime.now(UTC) - accepted) < timedelta(seconds=10)
 
 
 def test_output_only_fields_are_ignored(description, device: Device) -> None:
     body = scan(companyId=999_999, scannerId="forged", lane="premium", region="mars", kind="document")
     assert device.submit(body).status == 200
-    submission = submission_of(description, body["scanId"])
-    assert submission.company_id == device.company_id
-    assert submission.scanner_id == device.scanner_id
+    on_record = record(description, body["scanId"])
+    assert (on_record.company_id, on_record.scanner_id) == (device.company_id, device.scanner_id)
+    assert (on_record.lane, on_record.region, on_record.kind) == ("standard", "local", "barcode")
 
 
 @pytest.mark.parametrize(
@@ -134,8 +135,8 @@ def test_bulk_goes_to_the_bulk_lane_and_the_rest_to_the_plans(description, devic
     bulk, plain = scan(), scan()
     assert device.http.post("/v1/scans?bulk=true", bulk).status == 200
     assert device.http.post("/v1/scans:batch", {"scans": [plain]}).status == 200
-    assert lane_of(description, bulk["scanId"]) == "bulk"
-    assert lane_of(description, plain["scanId"]) == "standard"
+    assert record(description, bulk["scanId"]).lane == "bulk"
+    assert record(description, plain["scanId"]).lane == "standard"
 
 
 def test_http2_and_tls_are_the_same_door(description, device: Device) -> None:

@@ -18,8 +18,8 @@ from tests.system.actors import (
     eventually,
     scan,
     scan_message,
-    stored_scans,
 )
+from tests.system.inspector import stored_scans, waiting_scans
 
 
 @pytest.fixture
@@ -76,6 +76,7 @@ def test_readyz_tells_and_healthz_does_not(mesh, device: Device, jetstream_down)
 
 def test_publish_that_meets_a_stopped_server_is_accepted_once_it_goes_on(mesh, device: Device) -> None:
     """Unknown is not refused: the same bytes go out again under the same id, and are stored once."""
+    mesh.hold("ingest-recorder")  # what is in the stream stays there to be counted
     [pid] = mesh.describe()["processes"]["nats"]
     body = scan()
     with device.stub() as stub:
@@ -88,4 +89,6 @@ def test_publish_that_meets_a_stopped_server_is_accepted_once_it_goes_on(mesh, d
         finally:
             os.kill(pid, signal.SIGCONT)
         assert call.result(timeout=10).scan_id == body["scanId"]
+    assert len(waiting_scans(mesh.describe(), body["scanId"])) == 1
+    mesh.release("ingest-recorder")
     assert len(stored_scans(mesh.describe(), body["scanId"])) == 1

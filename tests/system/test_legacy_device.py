@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.actors import Answer, Device, Http, stored_scans
+from tests.system.actors import Answer, Device, Http
+from tests.system.inspector import stored_scans
 
 
 def post(device: Device, body: Any, **headers: str) -> Answer:

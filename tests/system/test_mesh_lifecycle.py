@@ -6,12 +6,10 @@ import json
 import os
 import pwd
 import signal
-import socket
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,44 +27,20 @@ from deploy.local.passwords import Passwords
 from deploy.local.process import ProcessId
 from deploy.local.settings import ROOT
 from tests.system.actors import eventually
+from tests.system.running import (
+    BACK_SECONDS,
+    accepts,
+    command_line,
+    listens,
+    of_home,
+    ports,
+    processes,
+)
 
-PARTS = ["envoy", "nats", "postgres", "valkey", "auth", "ingest"]
-BACK_SECONDS = 5.0
+SERVICES = ["auth", "ingest", "ratelimit", "enrichment", "billing"]
+WORKERS = ["ingest-recorder", "enrichment-worker", "billing-ledger"]
+PARTS = ["envoy", "nats", "postgres", "valkey", *SERVICES, *WORKERS]
 STRANGER = pwd.getpwnam("daemon").pw_uid
-
-
-def processes(description: dict[str, Any]) -> list[ProcessId]:
-    return [ProcessId.of(pid) for pids in description["processes"].values() for pid in pids]
-
-
-def ports(description: dict[str, Any]) -> set[int]:
-    """Every port that mesh.json names."""
-    edge = description["edge"]
-    urls = [
-        edge["http"],
-        edge["https"],
-        edge["admin"],
-        *(description[name] for name in ("nats", "postgres", "valkey")),
-    ]
-    urls += [page for pages in description["metrics"].values() for page in pages]
-    urls += [f"grpc://{address}" for addresses in description["services"].values() for address in addresses]
-    return {port for url in urls if (port := urlsplit(url).port)}
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def accepts(description: dict[str, Any]) -> bool:
-    """Whether the demo's scanner is recognised and the bus there: an empty scan is refused as invalid then."""
-    headers = {"x-api-key": description["demo"]["api_key"]}
-    try:
-        return (
-            httpx.post(f"{description['edge']['http']}/v1/scans", json={}, headers=headers).status_code == 400
-        )
-    except httpx.TransportError:
-        return False
 
 
 def test_mesh_file_is_private_and_has_the_fields_of_the_contract(mesh: Mesh) -> None:
@@ -74,6 +48,8 @@ def test_mesh_file_is_private_and_has_the_fields_of_the_contract(mesh: Mesh) -> 
     assert stat.S_IMODE(mesh.home.root.stat().st_mode) == 0o700
     description = json.loads(mesh.home.mesh_file.read_text())
     assert set(description["processes"]) == {*PARTS, "supervisor"}
+    assert set(description["services"]) == set(SERVICES)
+    assert set(description["metrics"]) == {*SERVICES, *WORKERS}
     assert description["demo"]["company_id"] == 1
     assert description["demo"]["api_key"].startswith("kmp_scanner_1_")
     assert set(description["demo"]) == {"company_id", "scanner_id", "api_key", "operator", "platform_admin"}
@@ -91,6 +67,19 @@ def test_both_logins_of_the_demo_work(mesh: Mesh) -> None:
     for who in ("operator", "platform_admin"):
         answer = httpx.post(f"{description['edge']['http']}/v1/sessions", json=description["demo"][who])
         assert answer.status_code == 200, answer.text
+
+
+def subscribed_plan(description: dict[str, Any]) -> str:
+    """What the demo company has subscribed to, as its operator sees it."""
+    with httpx.Client(base_url=description["edge"]["http"]) as client:
+        token = client.post("/v1/sessions", json=description["demo"]["operator"]).json()["accessToken"]
+        path = f"/v1/companies/{description['demo']['company_id']}/subscription"
+        answer = client.get(path, headers={"authorization": f"Bearer {token}"}).json()
+    return str(answer["subscription"]["plan"])
+
+
+def test_demo_company_is_on_professional(mesh: Mesh) -> None:
+    assert subscribed_plan(mesh.describe()) == "professional"
 
 
 def test_metrics_and_admin_pages_answer(mesh: Mesh) -> None:
@@ -127,13 +116,12 @@ DURABLE = ["fsync", "synchronous_commit", "full_page_writes"]
 async def test_roles_of_a_service_are_no_superusers(mesh: Mesh) -> None:
     connection = await asyncpg.connect(mesh.describe()["postgres"])
     roles = await connection.fetch(
-        "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname LIKE 'auth%'"
+        "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname !~ '^(pg_|postgres$)'"
     )
     await connection.close()
+    kinds = (("owner", False), ("app", False), ("worker", True))
     assert {tuple(role) for role in roles} == {
-        ("auth_owner", False, False),
-        ("auth_app", False, False),
-        ("auth_worker", False, True),
+        (f"{service}_{kind}", False, bypasses) for service in SERVICES for kind, bypasses in kinds
     }
 
 
@@ -164,25 +152,40 @@ def test_held_part_stays_down_until_it_is_released(mesh: Mesh) -> None:
     assert ProcessId.of(back).alive()
 
 
+def test_extra_environment_reaches_a_part_at_its_next_start(mesh: Mesh) -> None:
+    mesh.environment("billing-ledger", {"BILLING_LOG_LEVEL": "WARNING"})
+    [before] = mesh.describe()["processes"]["billing-ledger"]
+    assert "BILLING_LOG_LEVEL" not in _environment(before)
+    mesh.hold("billing-ledger")
+    mesh.release("billing-ledger")
+    [after] = mesh.describe()["processes"]["billing-ledger"]
+    assert _environment(after)["BILLING_LOG_LEVEL"] == "WARNING"
+
+
+def _environment(pid: int) -> dict[str, str]:
+    pairs = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
 def test_unknown_part_is_named(mesh: Mesh) -> None:
     with pytest.raises(MeshError, match="no part is called redis; there are: auth"):
         mesh.hold("redis")
 
 
-def test_no_secret_is_in_a_log_or_a_command_line(mesh: Mesh) -> None:
+def test_no_secret_is_in_a_log_or_acommand_line(mesh: Mesh) -> None:
     passwords = Passwords.of(mesh.home)
+    roles = [f"postgres.{service}_{kind}" for service in SERVICES for kind in ("owner", "app", "worker")]
     users = [
         "postgres.postgres",
-        "postgres.auth_owner",
-        "postgres.auth_app",
-        "nats.auth",
-        "nats.ingest",
+        *roles,
+        *(f"nats.{name}" for name in SERVICES),
         "valkey.auth",
+        "valkey.ratelimit",
     ]
     secrets = [passwords[name] for name in (*users, "auth.key_pepper", "platform_admin", "demo.operator")]
     secrets.append(mesh.describe()["demo"]["api_key"])
     texts = [log.read_text() for log in mesh.home.logs.iterdir()]
-    texts += [_command_line(Path(f"/proc/{process.pid}")) for process in processes(mesh.describe())]
+    texts += [command_line(Path(f"/proc/{process.pid}")) for process in processes(mesh.describe())]
     assert not [secret for secret in secrets for text in texts if secret in text]
 
 
@@ -226,61 +229,6 @@ def assert_gone(mesh: Mesh, running: list[ProcessId], its_ports: set[int]) -> No
     assert not [port for port in its_ports if listens(port)]
     assert not of_home(mesh.home.root)
     assert not mesh.home.mesh_file.exists()
-
-
-def of_home(root: Path) -> list[str]:
-    """The command lines of all processes that name this home, PostgreSQL's and the supervisor's own children included."""
-    lines = [_command_line(entry) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [line for line in lines if str(root) in line]
-
-
-def _command_line(process: Path) -> str:
-    try:
-        return (process / "cmdline").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def test_taken_port_is_said(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(MeshError, match=f"port {port} is taken"):
-            Mesh(tmp_path / "home", port=port).up()
-
-
-@pytest.fixture
-def broken(tmp_path: Path) -> Iterator[Mesh]:
-    """A mesh whose NATS finds a file in the place of its store."""
-    mesh = Mesh(tmp_path / "home")
-    mesh.home.create()
-    (mesh.home.data / "nats").write_text("not a folder")
-    yield mesh
-    mesh.down()
-
-
-def test_failed_start_names_part_reason_and_log_and_stops_the_rest(broken: Mesh) -> None:
-    with pytest.raises(MeshError) as failure:
-        broken.up()
-    message = str(failure.value)
-    assert message.startswith("nats did not start: exited with code 1\n")
-    assert "not a directory" in message
-    assert message.endswith(f"log: {broken.home.log('nats')}")
-    eventually(lambda: not of_home(broken.home.root), seconds=BACK_SECONDS, what="everything is stopped")
-
-
-def test_command_line_says_the_same(broken: Mesh) -> None:
-    environ = {**os.environ, "SCANMESH_HOME": str(broken.home.root), "SCANMESH_PORT": "0"}
-    run = subprocess.run(
-        [sys.executable, "-m", "deploy.local", "up"],
-        cwd=ROOT,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 1
-    assert "nats did not start" in run.stderr
-    assert "Traceback" not in run.stderr
 
 
 def as_stranger(*argv: str, home: Path, **options: Any) -> subprocess.CompletedProcess[str]:

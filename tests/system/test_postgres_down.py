@@ -1,10 +1,12 @@
-"""PostgreSQL down: known devices go on, unknown ones and admin calls are told to come back."""
+"""PostgreSQL down: known devices go on, unknown ones and admin calls are told to come back; the recorder catches up."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.system.actors import Company, Device, Http, eventually, scan
+from tests.system.books import assert_balanced
+from tests.system.inspector import waiting
 
 
 @pytest.fixture
@@ -42,3 +44,21 @@ def test_admin_calls_fail_typed(company: Company, postgres_down) -> None:
     ):
         assert (answer.status, answer.reason) == (503, "DEPENDENCY_UNAVAILABLE"), answer
         assert answer.retry_delay
+
+
+def test_what_is_accepted_meanwhile_is_recorded_afterwards(mesh, own_company: Company) -> None:
+    device = own_company.scanner()
+    scans = [scan() for _ in range(6)]
+    assert device.submit(scans[0]).status == 200
+    mesh.hold("postgres")
+    try:
+        for each in scans[1:]:
+            assert device.submit(each).status == 200
+        assert waiting(mesh.describe(), "SCANS") > 0
+        for path in (f"/v1/scans/{scans[-1]['scanId']}", "/v1/scans"):
+            answer = device.http.get(path)
+            assert (answer.status, answer.reason) == (503, "DEPENDENCY_UNAVAILABLE")
+            assert answer.retry_delay
+    finally:
+        mesh.release("postgres")
+    assert_balanced(mesh.describe(), own_company, [each["scanId"] for each in scans])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from deploy.local.mesh import Mesh
-from tests.system.actors import Company, Operator
+from tests.system.actors import Company, Device, Operator, scan
+from tests.system.books import listed
+from tests.system.inspector import settle
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +16,10 @@ def other(mesh: Mesh, platform: Operator) -> Company:
 
 
 def test_another_companys_path_is_403(company: Company, other: Company) -> None:
-    for path in ("", "/scanners", "/users", "/auditEvents"):
+    for path in (
+        *("", "/scanners", "/users", "/auditEvents"),
+        *("/limits", "/subscription", "/usage", "/invoices:preview"),
+    ):
         answer = company.admin.http.get(f"{other.path}{path}")
         assert (answer.status, answer.reason) == (403, "PERMISSION_DENIED"), path
     made = company.admin.http.post(
@@ -75,3 +80,40 @@ def test_viewer_reads_and_does_not_write(company: Company) -> None:
     made = viewer.post(f"{company.path}/scanners", {"displayName": "x", "type": "SCANNER_TYPE_DOCK"})
     assert (made.status, made.reason) == (403, "PERMISSION_DENIED")
     assert viewer.get(f"{company.path}/auditEvents").status == 403
+
+
+def test_scans_of_another_company_are_not_there(
+    description, company: Company, device: Device, other: Company
+) -> None:
+    theirs, body = other.scanner(), scan()
+    assert theirs.submit(body).status == 200
+    settle(description)
+    path = f"/v1/scans/{body['scanId']}"
+    for suffix in ("", "/enrichment"):
+        assert theirs.http.get(f"{path}{suffix}").status == 200
+        for stranger in (company.admin.http, device.http):
+            answer = stranger.get(f"{path}{suffix}")
+            assert (answer.status, answer.reason) == (404, "NOT_FOUND")
+            named = stranger.get(f"{path}{suffix}", params={"companyId": other.id})
+            assert (named.status, named.reason) == (403, "PERMISSION_DENIED")
+    assert body["scanId"] not in {each["scanId"] for each in listed(company)}
+    assert [each["companyId"] for each in listed(other)] == [other.id]
+
+
+def test_scanners_see_their_own_scans(
+    description, company: Company, device: Device, other_device: Device
+) -> None:
+    body = scan()
+    assert device.submit(body).status == 200
+    settle(description)
+    seen = [each["scanId"] for each in device.http.get("/v1/scans").body["scans"]]
+    assert body["scanId"] in seen
+    assert other_device.http.get("/v1/scans").body["scans"] == []
+
+
+def test_platform_admin_must_name_a_company(company: Company, platform: Operator) -> None:
+    span = {"bucket": "day", "startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-02T00:00:00Z"}
+    for path, query in (("/v1/scans", {}), ("/v1/stats", span)):
+        unnamed = platform.http.get(path, params=query)
+        assert (unnamed.status, unnamed.reason, unnamed.violated) == (400, "INVALID_ARGUMENT", {"company_id"})
+        assert platform.http.get(path, params={**query, "companyId": company.id}).status == 200
