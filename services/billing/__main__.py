@@ -109,7 +109,7 @@ def keeping(
     """Answer the work of the ledger process, none of which ends by itself."""
     subscriptions, attempts = SubscriptionStore(db, catalogue), Attempts(db, _SCHEMA)
     publisher = Publisher(nats, subscriptions)
-    left_behind = LeftBehind(publisher, subscriptions, ThresholdStore(db))
+    left_behind = LeftBehind(publisher, subscriptions, ThresholdStore(db), catalogue)
     entries = LedgerStore(db, catalogue)
     workers = [
         Worker(
@@ -133,7 +133,7 @@ async def verify(settings: VerifySettings, *, now: Clock = clock.now) -> bool:
     """Check the ledger against itself, print every difference and a line of counts, and tell whether all is well."""
     differences = 0
     async with database.connected(settings.database_url, pool_size=1) as db:
-        verification = Verification(Books(db))
+        verification = Verification(Books(db), plan_file.load())
         async for difference in verification.differences(now()):
             differences += 1
             sys.stdout.write(f"{difference}\n")

@@ -16,8 +16,6 @@ from services.chassis.pull import Delivery
 from services.chassis.subjects import Meter
 
 AT_ONCE = 64
-_HOPELESS_TRIES = 6
-"""A readable message that has failed this often may be what kills the process: its bytes go into a letter untried."""
 
 _log = logging.getLogger(__name__)
 _entries = telemetry.meter(__name__).create_counter(
@@ -57,7 +55,10 @@ class UsageHandler:
         await self._append(list(itertools.chain.from_iterable(read)))
 
     async def bury(self, delivery: Delivery, tries: int) -> None:
-        """Take the events in if they can be read after all; else put the message into a dead letter.
+        """Put the message into a dead letter, unless it can be read: then its events are taken in, or it comes again.
+
+        A letter of usage names no scan that could be replayed. So what goes into one is never billed, and what
+        somebody can be billed for does not, however often it has failed.
 
         Raises:
             Unavailable: the database or the bus is away.
@@ -66,8 +67,6 @@ class UsageHandler:
             entries = events.read_usage(delivery.payload, self._meter)
         except UsageUnreadable as error:
             _log.error("usage cannot be read", extra={"message_id": delivery.message_id, "error": str(error)})
-            return await self._give_up(delivery, tries)
-        if tries >= _HOPELESS_TRIES:
             return await self._give_up(delivery, tries)
         return await self._append(entries)
 

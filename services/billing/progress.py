@@ -49,7 +49,12 @@ class Progress:
         scans = await self._bus.state(subjects.SCANS)
         usage = await self._bus.state(subjects.USAGE)
         time = candidate_time(now, scans.oldest)
-        self._candidates.add(Candidate(time, usage.last_sequence, usage.epoch))
+        if time is None:
+            _log.warning(
+                "the watermark stands still: the bus' clock was set back", extra={"age": scans.oldest}
+            )
+        else:
+            self._candidates.add(Candidate(time, usage.last_sequence, usage.epoch))
         # A stream that never held a message calls its first one 0.
         first = usage.first_sequence if usage.messages else usage.last_sequence + 1
         confirmed = self._candidates.confirmed(first, usage.epoch)
@@ -57,17 +62,18 @@ class Progress:
             await self._store.advance(confirmed)
 
     async def tell(self) -> None:
-        """Tell the totals that have changed since they were told last.
+        """Tell the totals that have changed since they were told last, or all of them to a bucket that was made anew.
 
         Raises:
             Unavailable: the bus or the database is away; they are told next time.
         """
         now = self._clock()
-        untold = await self._store.untold()
+        epoch = (await self._bus.state(subjects.TOTALS)).epoch
+        untold = await self._store.untold(epoch)
         if untold is None:
             return
         for start in range(0, len(untold.company_ids), _COMPANIES_AT_ONCE):
             some = untold.company_ids[start : start + _COMPANIES_AT_ONCE]
             totals = await self._store.totals(some, untold.watermark_time, now)
             await asyncio.gather(*map(self._publisher.total, totals))
-        await self._store.told(untold.watermark_time, now)
+        await self._store.told(untold.watermark_time, now, epoch)

@@ -12,7 +12,7 @@ from services.billing.totals import Total
 from services.chassis.bus import Bus
 from services.chassis.errors import Unavailable
 from services.chassis.keyvalue import Bucket
-from services.chassis.plans import company_key, plan_key
+from services.chassis.plans import COMPLETE, company_key, plan_key
 from services.chassis.subjects import PLANS, TOTALS
 
 Successor = Callable[[bytes | None], Awaitable[bytes | None]]
@@ -36,8 +36,17 @@ class Publisher:
         for plan in catalogue.plans.values():
             await self._offer(plan, default=plan.name == catalogue.default)
 
-    async def subscription(self, company_id: int) -> None:
-        """Tell of a company's subscription as it is stored, and note so."""
+    async def epoch(self) -> str:
+        """Answer the epoch of the bucket `plans`: what was told to one of another epoch is lost."""
+        return (await self._bus.state(PLANS)).epoch
+
+    async def subscription(self, company_id: int, epoch: str) -> None:
+        """Tell of a company's subscription as it is stored, and note so.
+
+        Args:
+            company_id: whose.
+            epoch: the bucket's, as looked up by now.
+        """
         revision = 0
 
         async def stored(_entry: bytes | None) -> bytes | None:
@@ -50,7 +59,22 @@ class Publisher:
             return events.subscription_changed(subscription)
 
         await _succeed(self._plans, company_key(company_id), stored)
-        await self._subscriptions.told(company_id, revision)
+        await self._subscriptions.told(company_id, revision, epoch)
+
+    async def complete(self, epoch: str) -> None:
+        """Tell that the bucket `plans` lacks nothing: a company without an entry has never subscribed.
+
+        Raises:
+            Unavailable: it is not known to be told, or the bucket is not the one of this epoch any more.
+        """
+        told = epoch.encode()
+
+        async def lasting(entry: bytes | None) -> bytes | None:
+            if await self.epoch() != epoch:
+                raise Unavailable("the bucket was made anew meanwhile")
+            return None if entry == told else told
+
+        await _succeed(self._plans, COMPLETE, lasting)
 
     async def total(self, total: Total) -> None:
         """Tell of a company's total, unless one of a later watermark is told already."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.billing.ledger import Entry
-from services.billing.tables import AnyRow, ledger, thresholds, totals
+from services.billing.tables import AnyRow, ledger, subscriptions, thresholds, totals
 from services.billing.thresholds import Threshold
 from services.chassis.database import Database
+from services.chassis.subjects import Meter
 
 _PAGE = 1_000
-_FIRST_ID = UUID(int=0)
 _read_only = sa.text("SET TRANSACTION READ ONLY")
+_whole = sa.text("SET LOCAL row_security = off")
+"""Not what may be seen, but all there is: PostgreSQL refuses a role that would be shown less."""
 _ENTRY = [field.name for field in fields(Entry)]
 
 
@@ -39,6 +40,17 @@ class Sum:
     added: int
 
 
+@dataclass(frozen=True, slots=True)
+class Month:
+    """What is kept of a company's scans in a month."""
+
+    scans: int
+    plan: str | None
+    """The plan in force; None if the company never subscribed."""
+    noted: frozenset[int]
+    """The shares of the quota, in percent, that were noted as reached."""
+
+
 class Books:
     """Each method is one transaction or several, as the worker."""
 
@@ -47,7 +59,7 @@ class Books:
 
     async def companies(self) -> AsyncIterator[int]:
         """Answer all companies that the ledger or a total names, in order."""
-        company_id = await self._next(0)
+        company_id = await self._next(None)
         while company_id is not None:
             yield company_id
             company_id = await self._next(company_id)
@@ -72,20 +84,42 @@ class Books:
 
     async def entries(self, company_id: int) -> AsyncIterator[Kept]:
         """Answer all entries of a company."""
-        after = _FIRST_ID
+        page = (
+            sa.select(ledger)
+            .where(ledger.c.company_id == company_id)
+            .order_by(ledger.c.event_id)
+            .limit(_PAGE)
+        )
+        after = sa.true()
         while True:
-            page = (
-                sa.select(ledger)
-                .where(ledger.c.company_id == company_id, ledger.c.event_id > after)
-                .order_by(ledger.c.event_id)
-                .limit(_PAGE)
-            )
-            rows = await self._read(page)
+            rows = await self._read(page.where(after))
             for row in rows:
                 yield _kept(row)
             if len(rows) < _PAGE:
                 return
-            after = rows[-1].event_id
+            after = ledger.c.event_id > rows[-1].event_id
+
+    async def month(self, company_id: int, period: str) -> Month:
+        """Answer what is kept of a company's scans in a month, from one snapshot."""
+        noted = (
+            sa.select(sa.func.array_agg(thresholds.c.percent))
+            .where(thresholds.c.company_id == company_id, thresholds.c.period == period)
+            .scalar_subquery()
+        )
+        plan = (
+            sa.select(subscriptions.c.plan).where(subscriptions.c.company_id == company_id).scalar_subquery()
+        )
+        quantity = (
+            sa.select(totals.c.quantity)
+            .where(
+                totals.c.company_id == company_id,
+                totals.c.period == period,
+                totals.c.meter == Meter.SCANS,
+            )
+            .scalar_subquery()
+        )
+        ((scans, name, percents),) = await self._read(sa.select(quantity, plan, noted))
+        return Month(scans or 0, name, frozenset(percents or ()))
 
     async def untold_thresholds(self, now: datetime, age: timedelta) -> Sequence[Threshold]:
         """Answer thresholds that were reached so long ago and have not been told."""
@@ -93,10 +127,18 @@ class Books:
         query = sa.select(*columns).where(~thresholds.c.published, thresholds.c.reach_time < now - age)
         return [Threshold(**row._asdict()) for row in await self._read(query)]
 
-    async def _next(self, company_id: int) -> int | None:
+    async def untold_subscriptions(self, now: datetime, age: timedelta) -> Sequence[int]:
+        """Answer companies whose subscription was changed so long ago and is not known to have been told."""
+        query = sa.select(subscriptions.c.company_id).where(
+            subscriptions.c.published_revision < subscriptions.c.revision,
+            subscriptions.c.change_time < now - age,
+        )
+        return [row.company_id for row in await self._read(query)]
+
+    async def _next(self, after: int | None) -> int | None:
         firsts = [
             sa.select(sa.func.min(table.c.company_id))
-            .where(table.c.company_id > company_id)
+            .where(sa.true() if after is None else table.c.company_id > after)
             .scalar_subquery()
             for table in (ledger, totals)
         ]
@@ -106,6 +148,7 @@ class Books:
     async def _read(self, query: sa.Select[*tuple[object, ...]]) -> Sequence[AnyRow]:
         async with self._database.transaction() as connection:
             await connection.execute(_read_only)
+            await connection.execute(_whole)
             return (await connection.execute(query)).all()
 
 

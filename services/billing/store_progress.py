@@ -39,14 +39,19 @@ class ProgressStore:
         async with self._database.transaction() as connection:
             return bool((await connection.execute(moved)).rowcount)
 
-    async def untold(self) -> Untold | None:
-        """Answer whose totals have changed since they were told last; None if the watermark has not moved since."""
+    async def untold(self, epoch: str) -> Untold | None:
+        """Answer whose totals are to be told; None if the watermark has not moved since that was done last.
+
+        Args:
+            epoch: that of the bucket: one that was made anew has been told nothing.
+        """
         async with self._database.transaction() as connection:
             row = (await connection.execute(sa.select(watermarks))).one()
-            if row.told_watermark_time >= row.watermark_time:
+            anew = row.told_epoch != epoch
+            if row.told_watermark_time >= row.watermark_time and not anew:
                 return None
-            company_ids = [each.company_id for each in await connection.execute(_changed(row))]
-            return Untold(row.watermark_time, company_ids)
+            rows = await connection.execute(_all(row) if anew else _changed(row))
+            return Untold(row.watermark_time, [each.company_id for each in rows])
 
     async def totals(self, company_ids: Sequence[int], until: datetime, now: datetime) -> list[Total]:
         """Answer the totals of companies in the month of the watermark."""
@@ -57,15 +62,28 @@ class ProgressStore:
             quantities = {row.company_id: row.quantity for row in rows}
         return [Total(each, period, quantities.get(each, 0), until, now) for each in company_ids]
 
-    async def told(self, watermark_time: datetime, now: datetime) -> None:
-        """Note that all totals have been told that changed up to a watermark, looked for at `now`."""
+    async def told(self, watermark_time: datetime, now: datetime, epoch: str) -> None:
+        """Note that all totals have been told that changed up to a watermark, looked for at `now`.
+
+        Args:
+            watermark_time: the watermark.
+            now: when that was.
+            epoch: the bucket's, looked up before they were told.
+        """
+        news = sa.or_(watermarks.c.told_watermark_time < watermark_time, watermarks.c.told_epoch != epoch)
         told = (
             sa.update(watermarks)
-            .where(watermarks.c.told_watermark_time < watermark_time)
-            .values(told_watermark_time=watermark_time, told_time=now)
+            .where(news)
+            .values(told_watermark_time=watermark_time, told_time=now, told_epoch=epoch)
         )
         async with self._database.transaction() as connection:
             await connection.execute(told)
+
+
+def _all(row: AnyRow) -> sa.Select[tuple[int]]:
+    """Select the companies with scans in the month of the watermark, or in one that it has not come to yet."""
+    current = totals.c.period >= period_of(row.watermark_time)
+    return sa.select(totals.c.company_id).where(totals.c.meter == Meter.SCANS, current).distinct()
 
 
 def _changed(row: AnyRow) -> sa.CompoundSelect[tuple[int]]:

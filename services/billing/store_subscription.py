@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
@@ -57,7 +57,8 @@ class SubscriptionStore:
             first: what the company has as long as nothing is stored.
         """
         async with self._database.transaction(company_id=company_id) as connection:
-            await connection.execute(_first, {**asdict(first), "change_time": now, "published_revision": 0})
+            nowhere = {"published_revision": 0, "published_epoch": ""}
+            await connection.execute(_first, {**asdict(first), "change_time": now, **nowhere})
             stored = await _lock(connection, company_id)
             changed = stored.changed(values, now)
             if changed == stored and stored.revision:
@@ -66,19 +67,30 @@ class SubscriptionStore:
             await self._note_thresholds(connection, changed, now)
             return changed
 
-    async def untold(self, *, limit: int) -> Sequence[int]:
-        """Answer companies whose subscription is not known to have been told."""
-        behind = subscriptions.c.published_revision < subscriptions.c.revision
-        query = sa.select(subscriptions.c.company_id).where(behind).limit(limit)
+    async def untold(self, epoch: str, *, limit: int) -> Sequence[int]:
+        """Answer companies whose subscription is not known to have been told.
+
+        Args:
+            epoch: that of the bucket: one that was made anew has been told nothing.
+            limit: how many to answer at most.
+        """
+        query = sa.union(_behind.limit(limit), *_elsewhere(epoch, limit)).limit(limit)
         async with self._database.transaction() as connection:
             return (await connection.execute(query)).scalars().all()
 
-    async def told(self, company_id: int, revision: int) -> None:
-        """Note that a subscription has been told up to a revision."""
+    async def told(self, company_id: int, revision: int, epoch: str) -> None:
+        """Note that a subscription has been told up to a revision.
+
+        Args:
+            company_id: whose.
+            revision: its revision.
+            epoch: the bucket's, looked up before it was told: should that be another one by now, it is told again.
+        """
+        news = sa.or_(subscriptions.c.published_revision < revision, subscriptions.c.published_epoch != epoch)
         told = (
             sa.update(subscriptions)
-            .where(subscriptions.c.company_id == company_id, subscriptions.c.published_revision < revision)
-            .values(published_revision=revision)
+            .where(subscriptions.c.company_id == company_id, news)
+            .values(published_revision=revision, published_epoch=epoch)
         )
         async with self._database.transaction(company_id=company_id) as connection:
             await connection.execute(told)
@@ -103,6 +115,19 @@ _zero = insert(totals).values(quantity=0)
 _lock_total = _zero.on_conflict_do_update(
     index_elements=list(totals.primary_key.columns), set_={"quantity": totals.c.quantity}
 ).returning(totals.c.quantity)
+
+
+_behind = sa.select(subscriptions.c.company_id).where(
+    subscriptions.c.published_revision < subscriptions.c.revision
+)
+
+
+def _elsewhere(epoch: str, limit: int) -> Iterator[sa.Select[tuple[int]]]:
+    """Select subscriptions told to buckets of other epochs: they stand at both ends of the index, however long it is."""
+    told = subscriptions.c.published_epoch
+    for order in (told.asc(), told.desc()):
+        end = sa.select(subscriptions.c.company_id, told).order_by(order).limit(limit).subquery()
+        yield sa.select(end.c.company_id).where(end.c.published_epoch != epoch)
 
 
 def _select(company_id: int) -> sa.Select[*tuple[Any, ...]]:

@@ -67,7 +67,7 @@ class Subscribers:
         before = await self.of(company_id)
         changed = await self._store.update(company_id, values, now, first=before)
         try:
-            await self._publisher.subscription(company_id)
+            await self._publisher.subscription(company_id, await self._publisher.epoch())
         except Unavailable as error:
             raise NotTold from error
         await self._heard(changed)

@@ -42,6 +42,7 @@ subscriptions = Table(
     Column("revision", BigInteger, nullable=False),
     Column("change_time", DateTime(timezone=True), nullable=False),
     Column("published_revision", BigInteger, nullable=False),
+    Column("published_epoch", Text, nullable=False),
 )
 
 ledger = Table(
@@ -82,7 +83,7 @@ thresholds = Table(
     Column("published", Boolean, nullable=False),
 )
 
-# One row, not a tenant's: how far the ledger is complete, and how far the bucket of totals has been told so.
+# One row, not a tenant's: how far the ledger is complete, and how far which bucket of totals has been told so.
 watermarks = Table(
     "watermarks",
     metadata,
@@ -90,4 +91,5 @@ watermarks = Table(
     Column("watermark_time", DateTime(timezone=True), nullable=False),
     Column("told_watermark_time", DateTime(timezone=True), nullable=False),
     Column("told_time", DateTime(timezone=True), nullable=False),
+    Column("told_epoch", Text, nullable=False),
 )

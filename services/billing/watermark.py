@@ -29,14 +29,16 @@ class Candidate:
     """That of the stream: another one numbers anew."""
 
 
-def candidate_time(now: datetime, oldest_scan: timedelta | None) -> datetime:
-    """Answer the end of the last cell of which no scan can be in SCANS, or on its way there, any more.
+def candidate_time(now: datetime, oldest_scan: timedelta | None) -> datetime | None:
+    """Answer the end of the last cell of which no scan can be in SCANS, or on its way there, any more; None if unknown.
 
     Args:
         now: a time before SCANS was looked at.
-        oldest_scan: the age of its oldest message; None when it is empty.
+        oldest_scan: the age of its oldest message; None when it is empty. One below zero tells no age: the bus' clock
+            was set back.
     """
-    return cell_of(now - (oldest_scan or timedelta()) - IN_FLIGHT)
+    age = oldest_scan or timedelta()
+    return None if age < timedelta() else cell_of(now - age - IN_FLIGHT)
 
 
 class Candidates:

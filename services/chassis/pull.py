@@ -103,8 +103,11 @@ class Puller:
             await self._client.publish(self._next, json.dumps(request).encode(), reply)
             async with asyncio.timeout(wait.total_seconds() + _ANSWER_SECONDS):
                 await self._collect(reply, most, taken)
-        except TimeoutError:
-            return taken  # the server is at the durable's `max_ack_pending`, or the messages come late: to the next call
+        except TimeoutError as error:
+            # One that does not wait stays unanswered while the durable is at its `max_ack_pending` (seen); one that waits
+            # is always answered by who may ask.
+            if wait and not taken:
+                raise Unavailable("the work queue does not answer") from error
         except LOST as error:
             raise Unavailable("the work queue does not answer") from error
         return taken

@@ -72,7 +72,8 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
     store, plans = OverrideStore(outside.db), Plans(outside.nats)
     source = OverrideSource(store, limits, now)
     upkeep = Upkeep(limits, source, now)
-    totals = Totals(usage_pb2_grpc.UsageServiceStub(outside.billing), upkeep.heard)
+    billing = usage_pb2_grpc.UsageServiceStub(outside.billing)
+    totals = Totals(billing, limits, upkeep.heard, clock=now)
     spending = Spending(limits, Sources(plans.of, source, totals), upkeep, clock=now)
 
     server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks), clock=now)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from services.chassis.errors import Unavailable
 from services.chassis.settings import Secret
 from services.ratelimit import quota, valkey
 from services.ratelimit.decision import (
@@ -32,6 +33,8 @@ from services.ratelimit.valkey import ASK_SECONDS, FunctionsLost, Line
 
 _HEADER = 42
 """The last byte of a spend's header: a scanner's id of 36 characters and a month of 7."""
+_TRIES = 2
+"""Functions that are lost are told again, once for each call."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -55,21 +58,21 @@ class Buckets:
 
     async def spend(self, question: Question) -> Answer:
         """Decide and charge, or answer what is needed first; the same `spend_id` again is answered as it was."""
-        return _answer(question, await self._decide("FCALL", "spend", question))
+        return _answer(question, await self._decide(self._line.ask, "FCALL", "spend", question))
 
     async def peek(self, question: Question) -> Answer:
-        """Answer how the limits stand, or what is needed first."""
-        return _answer(question, await self._decide("FCALL_RO", "peek", question))
+        """Answer how the limits stand, or what is needed first; an operator can wait longer than a scan."""
+        return _answer(question, await self._decide(self._line.tell, "FCALL_RO", "peek", question))
 
     async def refund(self, company_id: int, spend_id: str, count: int) -> int:
         """Give back up to `count` scans of a spend and answer how many; 0 if it is unknown or was refunded before."""
         key = _keys(company_id, spend_id=spend_id)[-1]
-        header = await self._line.ask("GETRANGE", key, 0, _HEADER)
+        header = await self._line.tell("GETRANGE", key, 0, _HEADER)
         if not header:
             return 0
         scanner_id, period = header[:36].decode(), header[36:].decode()
         keys = _keys(company_id, scanner_id, period, spend_id)
-        return int(await self._call(self._line.ask, "FCALL", "refund", keys, count))
+        return int(await self._call(self._line.tell, "FCALL", "refund", keys, count))
 
     async def rebase(self, base: Base, now: datetime) -> None:
         """Take in what the ledger says; less than what is known already changes nothing."""
@@ -91,23 +94,22 @@ class Buckets:
         """Tell Valkey the functions; harmless if it has them."""
         await self._line.tell("FUNCTION", "LOAD", "REPLACE", self._library)
 
-    async def _decide(self, command: str, function: str, question: Question) -> list[Any]:
-        holder, period = question.holder, quota.period_of(question.now)
+    async def _decide(self, run: Run, command: str, function: str, question: Question) -> list[Any]:
+        holder, period = question.holder, quota.period_of(question.accept_time)
         keys = _keys(holder.company_id, holder.scanner_id, period, question.spend.spend_id)
-        answer: list[Any] = await self._call(
-            self._line.ask, command, function, keys, *_arguments(question, period)
-        )
+        answer: list[Any] = await self._call(run, command, function, keys, *_arguments(question, period))
         return answer
 
     async def _call(
         self, run: Run, command: str, function: str, keys: tuple[str, ...], *arguments: object
     ) -> Any:
         words = (command, f"limits_{function}_{self._version}", len(keys), *keys, *arguments)
-        try:
-            return await run(*words)
-        except FunctionsLost:
-            await self.load()
-            return await run(*words)
+        for _ in range(_TRIES):
+            try:
+                return await run(*words)
+            except FunctionsLost:
+                await self.load()
+        raise Unavailable("the limits' store loses its functions as soon as they are told")
 
 
 @asynccontextmanager
@@ -139,6 +141,7 @@ def _keys(
 def _arguments(question: Question, period: str) -> list[str | int]:
     words: list[str | int] = [
         _micros(question.now),
+        _micros(question.accept_time),
         question.holder.scanner_id,
         question.spend.cost,
         int(question.spend.partial),

@@ -55,6 +55,9 @@ class Question:
     holder: Holder
     spend: Spend
     now: datetime
+    """What this process' clock shows: the time of the buckets."""
+    accept_time: datetime
+    """At least `now`, and later than every watermark of the company: the time of the quota."""
     defaults: Defaults
     trust: Trust = Trust.FRESH
 

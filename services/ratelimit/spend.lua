@@ -3,6 +3,7 @@
 --
 -- KEYS, the same for every function and all of one company: overrides, the scanner's buckets, the company's buckets,
 -- the month's quota, the spend. Times are microseconds since 1970 and come from the caller: nothing here reads a clock.
+-- `now`, what its clock shows, is the time of the buckets; `accept_time`, later than every watermark, that of the quota.
 --
 -- A bucket is what it owes, in scans times the microseconds of its span, and when it owed that: `<owed>@<at>`. It pays
 -- back `limit` a microsecond, which is GCRA with the theoretical arrival time at `at + owed / limit`; kept like this,
@@ -20,6 +21,7 @@ local SPANS = {
 }
 local CELL = 10e6
 local FRESH = 5e6 -- a base this old is good enough to refuse by
+local SKEW = 15e6 -- between the clocks of two replicas; one that is further ahead is wrong
 local TRUST_STALE, TRUST_NONE = 1, 2
 local HEADER = 43 -- of a spend: the scanner's id and the period, for the refund to find its keys
 local SPEND_TTL = 60 -- seconds: longer than any publish goes on
@@ -32,15 +34,16 @@ local function whole(number) return string.format('%.0f', number) end
 local function asked(args)
   local ask = {
     now = tonumber(args[1]),
-    scanner = args[2],
-    cost = tonumber(args[3]),
-    partial = args[4] == '1',
-    enforcement = args[5],
-    trust = tonumber(args[6]),
-    header = args[7],
+    accept_time = tonumber(args[2]),
+    scanner = args[3],
+    cost = tonumber(args[4]),
+    partial = args[5] == '1',
+    enforcement = args[6],
+    trust = tonumber(args[7]),
+    header = args[8],
     limits = {},
   }
-  for index = 8, #args, 2 do
+  for index = 9, #args, 2 do
     table.insert(ask.limits, { name = args[index], default = tonumber(args[index + 1]) })
   end
   return ask
@@ -67,9 +70,12 @@ local function owed(key, name, value, now)
   local debt, at = string.match(redis.call('HGET', key, name) or '', '(%d+)@(%d+)')
   if not debt then return 0, now end
   debt, at = tonumber(debt), tonumber(at)
+  -- Of a time that no good clock can have shown yet, nobody knows how long ago it was: the bucket pays back from now on.
+  local misdated = at - now > SKEW
+  if misdated then at = now end
   -- Never more than a full span of the limit now in force; a clock behind another replica's pays nothing back twice.
   debt = math.min(debt, value * SPANS[name]) - math.max(0, now - at) * value
-  return math.max(0, debt), math.max(now, at)
+  return math.max(0, debt), math.max(now, at), misdated
 end
 
 -- Rounds up, and not by `ceil`: the quotient of two exact numbers is not always exact.
@@ -79,18 +85,17 @@ local function scans(debt, span)
 end
 
 local function weigh_bucket(limit, keys, now)
-  local span = SPANS[limit.name]
   limit.key = string.sub(limit.name, 1, 8) == 'scanner.' and keys[2] or keys[3]
-  limit.owed, limit.at = owed(limit.key, limit.name, limit.value, now)
-  limit.free = math.max(0, limit.value - scans(limit.owed, span))
+  limit.owed, limit.at, limit.misdated = owed(limit.key, limit.name, limit.value, now)
+  limit.free = math.max(0, limit.value - scans(limit.owed, SPANS[limit.name]))
 end
 
--- How long until a bucket that owes `debt` grants `count`; what never fits is worth another try after a span.
-local function wait(limit, debt, count)
+-- How long from `now` until a bucket grants `count`; what never fits is worth another try after a span.
+local function wait(limit, count, now)
   local span = SPANS[limit.name]
   if count > limit.value then return span end
-  local excess = debt - (limit.value - count) * span
-  return excess > 0 and math.min(span, math.ceil(excess / limit.value)) or 0
+  local excess = limit.owed - (limit.value - count) * span
+  return excess > 0 and limit.at - now + math.min(span, math.ceil(excess / limit.value)) or 0
 end
 
 -- Sets what the quota has left; answers what is needed first, if anything is.
@@ -105,9 +110,9 @@ local function weigh_quota(limit, key, ask)
     limit.certainty = 'no_base'
     return ask.trust < TRUST_NONE and { 'base', 'missing' } or nil
   end
-  if (tonumber(known[4]) or ask.now) > watermark then limit.certainty = 'cells_unknown' end
+  if (tonumber(known[4]) or ask.accept_time) > watermark then limit.certainty = 'cells_unknown' end
   local decides = ask.cost == 0 or limit.free < ask.cost
-  if decides and ask.trust < TRUST_STALE and ask.now - as_of > FRESH then return { 'base', 'stale' } end
+  if decides and ask.trust < TRUST_STALE and ask.accept_time - as_of > FRESH then return { 'base', 'stale' } end
   return nil
 end
 
@@ -124,7 +129,7 @@ local function weigh(keys, ask)
   ask.read_time = override(keys[1], ask)
   if not ask.read_time then return nil, { 'overrides' } end
   local watermark = tonumber(redis.call('HGET', keys[3], 'watermark')) or 0
-  if ask.now <= watermark then return nil, { 'later', watermark } end
+  if ask.accept_time <= watermark then return nil, { 'later', watermark } end
   local part = {}
   for _, limit in ipairs(ask.limits) do
     if takes_part(limit, ask) then
@@ -140,7 +145,7 @@ end
 local function decided(ask, granted, entries, part)
   local certainty = 'exact'
   for _, limit in ipairs(part) do certainty = limit.certainty or certainty end
-  return { 'decided', granted, ask.now, ask.read_time, certainty, entries }
+  return { 'decided', granted, ask.accept_time, ask.read_time, certainty, entries }
 end
 
 local function grant(ask, part)
@@ -156,21 +161,21 @@ local function count_in_cell(key, accept_time, count)
   redis.call('EXPIRE', key, QUOTA_TTL)
 end
 
+-- Where nothing is granted, a bucket that was misdated is kept all the same: else each question would put it off anew.
 local function charge(keys, ask, part, granted)
   for _, limit in ipairs(part) do
-    if SPANS[limit.name] then
+    if SPANS[limit.name] and (granted > 0 or limit.misdated) then
       limit.owed = limit.owed + granted * SPANS[limit.name]
       redis.call('HSET', limit.key, limit.name, whole(limit.owed) .. '@' .. whole(limit.at))
       redis.call('EXPIRE', limit.key, BUCKETS_TTL)
     end
   end
-  count_in_cell(keys[4], ask.now, granted)
+  if granted > 0 then count_in_cell(keys[4], ask.accept_time, granted) end
 end
 
 local function entry(limit, ask, granted)
   local refused = limit.free < ask.cost
-  local detail = limit.total or 0
-  if SPANS[limit.name] then detail = refused and wait(limit, limit.owed, ask.cost - granted) or 0 end
+  local detail = limit.total or (refused and SPANS[limit.name] and wait(limit, ask.cost - granted, ask.now)) or 0
   return { limit.name, limit.value, limit.from, limit.free - granted, refused and 1 or 0, detail }
 end
 
@@ -182,7 +187,7 @@ local function spend(keys, args)
   local part, need = weigh(keys, ask)
   if need then return need end
   local granted = grant(ask, part)
-  if granted > 0 then charge(keys, ask, part, granted) end
+  charge(keys, ask, part, granted)
   local entries = {}
   for _, limit in ipairs(part) do table.insert(entries, entry(limit, ask, granted)) end
   local reply = decided(ask, granted, entries, part)
@@ -200,7 +205,7 @@ local function peek(keys, args)
   if need then return need end
   local entries = {}
   for _, limit in ipairs(part) do
-    local detail = limit.total or wait(limit, limit.owed, limit.value)
+    local detail = limit.total or wait(limit, limit.value, ask.now)
     table.insert(entries, { limit.name, limit.value, limit.from, limit.free, 0, detail })
   end
   return decided(ask, 0, entries, part)
@@ -257,8 +262,8 @@ end
 
 -- ARGV: now, total, watermark, as_of. Only forward: a total and its watermark are one record, and an older one is nothing.
 local function rebase(keys, args)
-  local company, quota = keys[3], keys[4]
-  local now, total, watermark, as_of = tonumber(args[1]), tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
+  local company, quota, now = keys[3], keys[4], tonumber(args[1])
+  local total, watermark, as_of = tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
   local known = redis.call('HMGET', quota, 'total', 'watermark', 'as_of')
   local before = tonumber(known[2]) or 0
   if watermark < before then return 0 end
@@ -278,8 +283,7 @@ end
 
 -- ARGV: revision, read_time, then fields and values. Replaces the whole, unless a newer one is there.
 local function set_overrides(keys, args)
-  local key = keys[1]
-  local known = redis.call('HGET', key, 'revision')
+  local key, known = keys[1], redis.call('HGET', keys[1], 'revision')
   if known and tonumber(known) > tonumber(args[1]) then return 0 end
   redis.call('DEL', key)
   redis.call('HSET', key, 'revision', args[1], 'read_time', args[2])

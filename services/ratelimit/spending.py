@@ -86,9 +86,10 @@ class Spending:
         return await self._decide(self._question(holder, LOOK), self._buckets.peek)
 
     def _question(self, holder: Holder, spend: Spend) -> Question:
-        now = max(self._clock(), self._sources.totals.watermark + _INSTANT)
+        now = self._clock()
+        accept_time = max(now, self._sources.totals.watermark + _INSTANT)
         plan = self._sources.plan_of(holder.company_id)
-        return Question(holder, spend, now, defaults(plan, holder.scanner_type))
+        return Question(holder, spend, now, accept_time, defaults(plan, holder.scanner_type))
 
     async def _decide(self, question: Question, ask: Callable[[Question], Awaitable[Answer]]) -> Decision:
         for _ in range(_MOST_NEEDS):
@@ -100,29 +101,19 @@ class Spending:
 
     async def _met(self, question: Question, need: OverridesNeeded | LaterNeeded | BaseNeeded) -> Question:
         """Meet a need, and answer the question to ask then."""
+        company_id = question.holder.company_id
         match need:
             case OverridesNeeded():
-                await self._sources.overrides.load(question.holder.company_id)
+                await self._sources.overrides.load(company_id)
                 return question
             case LaterNeeded(watermark):
-                return replace(question, now=watermark + _INSTANT)
+                return replace(question, accept_time=watermark + _INSTANT)
             case BaseNeeded(stale=True):
-                await self._rebase_by_latest(question)
+                await self._sources.totals.bring_latest(company_id, period_of(question.accept_time))
                 return replace(question, trust=Trust.STALE)
             case _:
-                found = await self._rebase_by_known(question)
+                found = await self._sources.totals.bring(company_id, question.accept_time)
                 return question if found else replace(question, trust=Trust.NONE)
-
-    async def _rebase_by_latest(self, question: Question) -> None:
-        base = await self._sources.totals.latest(question.holder.company_id, period_of(question.now))
-        if base is not None:
-            await self._buckets.rebase(base, question.now)
-
-    async def _rebase_by_known(self, question: Question) -> bool:
-        base = await self._sources.totals.base(question.holder.company_id, question.now)
-        if base is not None:
-            await self._buckets.rebase(base, question.now)
-        return base is not None
 
     def _count(self, company_id: int, decision: Decision) -> None:
         if decision.certainty is Certainty.EXACT or not decision.granted:

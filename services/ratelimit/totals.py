@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from scanmesh.billing.v1 import usage_pb2, usage_pb2_grpc
 
 from services.chassis import deadline, telemetry
-from services.chassis.errors import MeshError
+from services.chassis.clock import Clock
+from services.chassis.errors import DeadlineExceeded, MeshError, Unavailable
+from services.ratelimit.buckets import Buckets
 from services.ratelimit.flights import Flights
 from services.ratelimit.quota import Base, period_of
 
 ASK_SECONDS = 0.15
-"""The longest that a decision waits for billing; it answers within 5 ms."""
+"""The longest that billing is waited for, by however many; it answers within 5 ms."""
 _KEPT_SECONDS = 0.02
 """Of the caller's deadline, for deciding by whatever billing has said."""
 _PAUSE_SECONDS = 1.0
@@ -31,19 +33,30 @@ _failures = telemetry.meter(__name__).create_counter(
 
 
 class Totals:
-    """The ledger's totals, as far as this process has heard or can ask."""
+    """Brings the ledger's totals to the buckets, as far as this process has heard or can ask."""
 
-    def __init__(self, billing: usage_pb2_grpc.UsageServiceAsyncStub, heard: Callable[[Base], None]) -> None:
-        """Describe the source.
+    def __init__(
+        self,
+        billing: usage_pb2_grpc.UsageServiceAsyncStub,
+        buckets: Buckets,
+        heard: Callable[[Base], None],
+        *,
+        clock: Clock,
+    ) -> None:
+        """Describe the way.
 
         Args:
             billing: answers what nobody has heard yet.
+            buckets: what is asked for is brought there.
             heard: told each total that is heard and news.
+            clock: tells when one is brought.
         """
         self._billing = billing
+        self._buckets = buckets
         self._heard = heard
+        self._clock = clock
         self._known: dict[int, Base] = {}
-        self._asking: Flights[Base | None] = Flights()
+        self._asking: Flights[bool] = Flights()
         self._paused_until = 0.0
         self.watermark = _BEGINNING
         """The latest that was heard for any company; it is one for all of them."""
@@ -62,37 +75,61 @@ class Totals:
         self.watermark = max(self.watermark, base.watermark)
         self._heard(base)
 
-    async def base(self, company_id: int, now: datetime) -> Base | None:
-        """Answer what is known of a company's current month; None if nothing is."""
+    async def bring(self, company_id: int, now: datetime) -> bool:
+        """Bring what is known of a company's current month, and tell whether anything is.
+
+        Raises:
+            Unavailable: Valkey is away.
+        """
         period = period_of(now)
         known = self._known.get(company_id)
         heard = known.for_period(period) if known is not None else None
-        if heard is not None and now - heard.watermark <= _RECENT:
-            return heard
+        recent = heard is not None and now - heard.watermark <= _RECENT
         # An idle company's total is told no more. It is as true as ever, yet much may have been granted after it.
-        return await self.latest(company_id, period) or heard
+        if not recent and await self.bring_latest(company_id, period):
+            return True
+        if heard is not None:
+            await self._buckets.rebase(heard, self._clock())
+        return heard is not None
 
-    async def latest(self, company_id: int, period: str) -> Base | None:
-        """Ask billing for a total as of now; None if it does not answer soon."""
+    async def bring_latest(self, company_id: int, period: str) -> bool:
+        """Bring a total as of now, and tell whether billing has said one while the caller can wait.
+
+        One that comes later is brought all the same: the company's next scans are decided by it.
+
+        Raises:
+            Unavailable: Valkey is away.
+        """
         if asyncio.get_running_loop().time() < self._paused_until:
-            return None
-        return await self._asking.join((company_id, period), lambda: self._ask(company_id, period))
+            return False
+        try:
+            async with asyncio.timeout(_patience()):
+                return await self._asking.join((company_id, period), lambda: self._fetch(company_id, period))
+        except TimeoutError:
+            return False
 
-    async def _ask(self, company_id: int, period: str) -> Base | None:
+    async def _fetch(self, company_id: int, period: str) -> bool:
+        deadline.begin(ASK_SECONDS)  # of its own: many wait for it, some with more time than the first
         request = usage_pb2.GetLedgerTotalRequest(company_id=company_id, period=period)
         try:
-            answer = await self._billing.GetLedgerTotal(request, timeout=_seconds())
+            answer = await self._billing.GetLedgerTotal(request, timeout=ASK_SECONDS)
         except MeshError as error:
+            self._failed(error)
+            return False
+        await self._buckets.rebase(_base(answer.total), self._clock())
+        return True
+
+    def _failed(self, error: MeshError) -> None:
+        _failures.add(1)
+        _log.warning("the ledger does not say what is used", extra={"error": repr(error)})
+        if isinstance(error, Unavailable | DeadlineExceeded):  # else it is the fault of one question
             self._paused_until = asyncio.get_running_loop().time() + _PAUSE_SECONDS
-            _failures.add(1)
-            _log.warning("the ledger does not say what is used", extra={"error": repr(error)})
-            return None
-        return _base(answer.total)
 
 
-def _seconds() -> float:
+def _patience() -> float | None:
+    """Answer the seconds that the caller can wait; None: for as long as it takes."""
     left = deadline.remaining()
-    return ASK_SECONDS if left is None else max(0.0, min(ASK_SECONDS, left - _KEPT_SECONDS))
+    return None if left is None else max(0.0, left - _KEPT_SECONDS)
 
 
 def _base(total: usage_pb2.LedgerTotal) -> Base:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from services.chassis.errors import Unavailable
 from services.chassis.holdings import StreamState
@@ -21,4 +21,5 @@ class Filling:
         self.asked.append(stream)
         if self.share is None:
             raise Unavailable("the bus does not answer")
-        return StreamState(1, 9, 9, round(self.share * 1_000), 1_000, timedelta(seconds=1), "epoch")
+        size = round(self.share * 1_000)
+        return StreamState(1, 9, 9, size, 1_000, datetime.now(UTC), timedelta(seconds=1), "epoch")

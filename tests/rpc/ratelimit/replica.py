@@ -120,10 +120,18 @@ class Replica:
     def platform(self) -> dict[str, Any]:
         return self.as_(Role.PLATFORM_ADMIN)
 
-    async def spend(self, company_id: int, scanner_id: str, cost: int = 1, **more: Any):
+    async def spend(
+        self,
+        company_id: int,
+        scanner_id: str,
+        cost: int = 1,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - gRPC's name
+        **more: Any,
+    ):
         asked = {"spend_id": ids.message_id(), "region": "local", "partial": True, **more}
         request = ratelimit_pb2.SpendRequest(company_id=company_id, scanner_id=scanner_id, cost=cost, **asked)
-        return await self._spending.Spend(request)
+        return await self._spending.Spend(request, timeout=timeout)
 
     async def refund(self, company_id: int, spend_id: str, count: int):
         request = ratelimit_pb2.RefundRequest(company_id=company_id, spend_id=spend_id, count=count)

@@ -8,8 +8,10 @@ import pytest
 from scanmesh.ratelimit.v1 import limit_pb2
 
 from services.chassis.errors import InvalidArgument, Unavailable
+from services.ingest.limiter import FIRST_TRY_SECONDS
 from services.ratelimit.quota import Base, period_of
 from tests.fakes.limits import SCANNER
+from tests.servers.polling import eventually
 from tests.servers.rpc import failure
 
 
@@ -58,8 +60,8 @@ def ledger(site, clock, company_id, scanner_id):
     clock.advance(NOON - clock())
 
     def tell(total):
-        watermark = NOON - timedelta(seconds=20)
-        site.ledger.bases[company_id] = Base(company_id, period_of(NOON), total, watermark, NOON)
+        watermark = clock() - timedelta(seconds=20)
+        site.ledger.bases[company_id] = Base(company_id, period_of(NOON), total, watermark, clock())
 
     return tell
 
@@ -74,6 +76,25 @@ async def test_the_quota_says_whether_waiting_a_little_helps(ratelimit, company_
     (month,) = [limit for limit in refused.limits if limit.name == "company.month"]
     assert (refused.granted, month.remaining) == (0, 0)
     assert month.retry_delay.ToTimedelta() == delay
+
+
+async def test_what_duplicates_took_of_an_idle_companys_quota_is_back_within_ingests_first_try(
+    ratelimit, company_id, ledger, clock
+):
+    ledger(0)
+    request = limit_pb2.SetLimitOverrideRequest(company_id=company_id, name="company.month", value=5)
+    await ratelimit.limits.SetLimitOverride(request, **ratelimit.platform)
+    for cost in (3, 2):  # two of the three, again
+        assert (await ratelimit.spend(company_id, SCANNER, cost)).granted == cost
+    assert (await ratelimit.spend(company_id, SCANNER)).granted == 0
+    clock.advance(timedelta(seconds=40))
+    ledger(3)
+
+    async def granted():
+        answer = await ratelimit.spend(company_id, SCANNER, timeout=FIRST_TRY_SECONDS)
+        return answer.granted == 1
+
+    await eventually(granted, "the ledger to be asked")
 
 
 async def test_all_that_is_wrong_with_a_spend_is_told_at_once(ratelimit):

@@ -78,6 +78,6 @@ async def unmoved(superuser: Database) -> None:
     async with superuser.transaction() as connection:
         await connection.execute(
             sa.update(tables.watermarks).values(
-                watermark_time=beginning, told_watermark_time=beginning, told_time=beginning
+                watermark_time=beginning, told_watermark_time=beginning, told_time=beginning, told_epoch=""
             )
         )

@@ -11,7 +11,9 @@ from services.billing import tables
 from services.billing.__main__ import keeping
 from services.chassis import background, clock, ids, subjects
 from services.chassis.bus import Outgoing
-from services.chassis.subjects import Meter
+from services.chassis.keyvalue import Bucket
+from services.chassis.plans import COMPLETE
+from services.chassis.subjects import PLANS, Meter
 from tests.fakes import billing
 from tests.servers.polling import eventually
 
@@ -58,6 +60,13 @@ async def test_a_poison_message_becomes_a_letter_and_its_neighbours_go_on(proces
     await eventually(lambda: drained(bus), "the bad ones to be buried", seconds=20)
     assert (await bus.state(subjects.DEADLETTER)).messages == 2
     assert await total(worker, company_id) == 1
+
+
+async def test_the_plans_are_complete_soon_after_the_start(processes, bus):
+    async def complete():
+        return await Bucket(bus, PLANS).get(COMPLETE) is not None
+
+    await eventually(complete, "the plans to be complete", seconds=3)
 
 
 async def test_a_reached_quota_is_told(processes, bus, company_id):

@@ -8,6 +8,7 @@ import pytest
 from scanmesh.billing.v1 import usage_pb2
 
 from services.billing.events import ledger_total
+from services.billing.periods import cell_of
 from services.billing.progress import Progress
 from services.billing.publisher import Publisher
 from services.billing.store_progress import ProgressStore
@@ -17,9 +18,12 @@ from services.chassis import ids, subjects
 from services.chassis.keyvalue import Bucket
 from services.chassis.subjects import TOTALS, Meter
 from tests.fakes import billing
+from tests.stores.billing import streams
 
 NOW = datetime(2026, 11, 25, 12, 1, tzinfo=UTC)
 CELL = timedelta(seconds=10)
+NEW = ""
+"""The bucket that a new ledger begins with."""
 
 pytestmark = pytest.mark.usefixtures("unmoved")
 
@@ -48,7 +52,7 @@ async def test_the_watermark_only_moves_on(store):
     assert await store.advance(NOW)
     assert not await store.advance(NOW - CELL)
     assert not await store.advance(NOW)
-    assert (await store.untold()).watermark_time == NOW
+    assert (await store.untold(NEW)).watermark_time == NOW
 
 
 async def test_those_are_to_tell_whose_entries_it_has_passed_since(store, ledger, company_id):
@@ -56,21 +60,21 @@ async def test_those_are_to_tell_whose_entries_it_has_passed_since(store, ledger
     await ledger.append([billing.entry(company_id, cell_time=NOW - CELL)], NOW)
     await ledger.append([billing.entry(company_id + 1, cell_time=NOW + CELL)], NOW)
     await store.advance(NOW)
-    assert company_id in (await store.untold()).company_ids
-    assert company_id + 1 not in (await store.untold()).company_ids
-    await store.told(NOW, NOW + timedelta(minutes=1))
-    assert await store.untold() is None
+    assert company_id in (await store.untold(NEW)).company_ids
+    assert company_id + 1 not in (await store.untold(NEW)).company_ids
+    await store.told(NOW, NOW + timedelta(minutes=1), NEW)
+    assert await store.untold(NEW) is None
 
     await store.advance(NOW + 2 * CELL)
     await ledger.append([billing.entry(company_id + 2, cell_time=NOW - CELL)], NOW + timedelta(minutes=2))
-    untold = set((await store.untold()).company_ids)
+    untold = set((await store.untold(NEW)).company_ids)
     assert {company_id + 1, company_id + 2} <= untold
     assert company_id not in untold
 
 
 async def test_with_empty_queues_it_comes_within_a_cell_of_fifteen_seconds_ago(progress, store):
     await progress.look()
-    assert (await store.untold()).watermark_time == NOW - timedelta(seconds=20)
+    assert (await store.untold(NEW)).watermark_time == NOW - timedelta(seconds=20)
 
 
 async def test_usage_on_its_way_holds_it_back(bus, progress, store):
@@ -78,7 +82,7 @@ async def test_usage_on_its_way_holds_it_back(bus, progress, store):
         subjects.usage_recorded(Meter.SCANS), b"x", message_id=ids.message_id(), deadline=float("inf")
     )
     await progress.look()
-    assert await store.untold() is None
+    assert await store.untold(NEW) is None
 
 
 async def test_totals_are_told_as_far_as_the_watermark(bus, progress, ledger, company_id):
@@ -108,6 +112,34 @@ async def test_a_total_of_the_month_before_gives_way_when_the_watermark_enters_t
     await progress.tell()
     total = await told(bus, company_id)
     assert (total.period, total.quantity) == ("2026-12", 0)
+
+
+async def test_a_bucket_that_was_made_anew_is_told_the_totals_of_the_month(
+    bus, progress, store, ledger, company_id
+):
+    """Though the watermark stands still, and nothing has changed."""
+    october = NOW - timedelta(days=31)
+    await ledger.append([billing.entry(company_id, quantity=5, cell_time=NOW - 60 * CELL)], NOW)
+    await ledger.append([billing.entry(company_id + 1, cell_time=cell_of(october))], NOW)
+    await progress.look()
+    await progress.tell()
+    await streams.make_anew(bus, TOTALS)
+    assert await told(bus, company_id) is None
+    await progress.tell()
+    assert (await told(bus, company_id)).quantity == 5
+    assert await told(bus, company_id + 1) is None
+    assert await store.untold((await bus.state(TOTALS)).epoch) is None
+
+
+async def test_totals_told_to_a_bucket_that_is_lost_meanwhile_are_told_again(store, ledger, company_id):
+    """The epoch is looked up before: it is the lost one's, however late that is noted."""
+    await ledger.append([billing.entry(company_id, cell_time=NOW - CELL)], NOW)
+    await store.advance(NOW)
+    await store.told(NOW, NOW, "new")
+    await store.told(NOW, NOW, "lost")
+    assert company_id in (await store.untold("new")).company_ids
+    await store.told(NOW, NOW, "new")
+    assert await store.untold("new") is None
 
 
 async def test_an_older_total_never_follows_a_newer_one(bus, publisher, company_id):

@@ -74,11 +74,24 @@ async def test_a_change_is_untold_until_its_revision_is_told(store, worker, cata
     everybody = SubscriptionStore(worker, catalogue)
     one = await store.update(company_id, {"plan": "professional"}, NOW, first=first)
     two = await store.update(company_id, {"plan": "enterprise"}, NOW, first=first)
-    await store.told(company_id, one.revision)
-    assert company_id in await everybody.untold(limit=1_000)
-    await store.told(company_id, two.revision)
-    await store.told(company_id, one.revision)  # a slow replica
-    assert company_id not in await everybody.untold(limit=1_000)
+    await store.told(company_id, one.revision, "epoch")
+    assert company_id in await everybody.untold("epoch", limit=1_000)
+    await store.told(company_id, two.revision, "epoch")
+    await store.told(company_id, one.revision, "epoch")  # a slow replica
+    assert company_id not in await everybody.untold("epoch", limit=1_000)
+
+
+async def test_what_was_told_to_a_bucket_of_another_epoch_is_untold(
+    store, worker, catalogue, company_id, first
+):
+    everybody = SubscriptionStore(worker, catalogue)
+    changed = await store.update(company_id, {"plan": "professional"}, NOW, first=first)
+    await store.told(company_id, changed.revision, "lost")
+    assert company_id in await everybody.untold("anew", limit=1_000)
+    await store.told(company_id, changed.revision, "anew")
+    assert company_id not in await everybody.untold("anew", limit=1_000)
+    await store.told(company_id, changed.revision, "lost")  # a slow replica: nobody knows which it has told
+    assert company_id in await everybody.untold("anew", limit=1_000)
 
 
 async def test_a_smaller_plan_finds_its_quota_reached(store, worker, ledger, company_id, first):

@@ -10,7 +10,7 @@ from scanmesh.billing.v1 import billing_pb2, events_pb2
 
 from services.chassis import subjects, wire
 from services.chassis.attempts import Attempts
-from services.chassis.plans import Plans, company_key, plan_key
+from services.chassis.plans import COMPLETE, Plans, company_key, plan_key
 from services.chassis.subjects import Kind, Lane
 from services.enrichment import store_retention
 from services.enrichment.recorded import Source
@@ -27,7 +27,8 @@ DURABLE = subjects.enrichment(Lane.STANDARD, Kind.BARCODE)
 
 
 @pytest.fixture
-def plans():
+def heard():
+    """Not everything that billing tells."""
     told = Plans(bus=None)
     for name, days in (("short", 90), ("long", 400)):
         plan = billing_pb2.Plan(
@@ -42,6 +43,13 @@ def plans():
         changed = events_pb2.SubscriptionChanged(company_id=company_id, plan=name, revision=1)
         told.learn(company_key(company_id), changed.SerializeToString())
     return told
+
+
+@pytest.fixture
+def plans(heard):
+    heard.learn(COMPLETE, b"epoch")
+    heard.loaded.set()
+    return heard
 
 
 @pytest.fixture
@@ -77,6 +85,18 @@ async def test_what_is_beyond_a_plans_retention_goes_and_nothing_else(retention,
     clock.advance(timedelta(days=4))
     assert await retention.sweep() == 2
     assert await left(worker_db) == {SHORT: 1, LONG: 1, 603: 1}
+
+
+async def test_nothing_goes_before_everybodys_plan_is_known(enrich, heard, clock, worker_db):
+    retention = Retention(RetentionStore(worker_db), Attempts(worker_db, "enrichment"), heard, clock)
+    for company_id in (SHORT, 603):
+        await enrich(company_id, 500)
+    clock.advance(timedelta(days=3))
+    for _ in range(2):
+        assert await retention.sweep() == 0
+        heard.loaded.set()
+    heard.learn(COMPLETE, b"epoch")
+    assert await retention.sweep() == 2
 
 
 async def test_a_young_result_stays_its_events_may_be_on_their_way(retention, enrich, clock, worker_db):

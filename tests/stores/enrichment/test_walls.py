@@ -11,6 +11,7 @@ from services.enrichment.recorded import Source
 from services.enrichment.tables import results
 from services.enrichment.worker import Enricher
 from tests.fakes.recorded import delivered, recorded
+from tests.servers.refusals import refused
 
 MINE, OTHER = 501, 502
 
@@ -91,7 +92,7 @@ async def test_the_worker_sees_all(worker_db):
     ],
 )
 async def test_requests_may_only_read_results(app_db, statement):
-    with pytest.raises(sa.exc.DBAPIError, match="permission denied"):
+    with refused("permission denied"):
         async with app_db.transaction(company_id=MINE) as connection:
             await connection.execute(sa.text(statement))
 

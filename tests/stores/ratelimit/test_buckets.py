@@ -108,6 +108,36 @@ async def test_a_clock_behind_another_replicas_refills_nothing_twice(limits, com
     assert (await asker.spend(ahead, 60, partial=True)).granted == 2
 
 
+async def test_a_clock_a_little_behind_another_replicas_waits_for_it(limits, company_id):
+    asker = await Asker(limits, company_id, defaults({Name.SCANNER_MINUTE: 60})).begin(START)
+    await asker.spend(START + timedelta(seconds=10), 60)
+    delay = standing(await asker.spend(START), Name.SCANNER_MINUTE).wait
+    assert delay == timedelta(seconds=11)
+    assert (await asker.spend(START + delay - MICROSECOND)).granted == 0
+    assert (await asker.spend(START + delay)).granted == 1
+
+
+async def test_a_clock_that_was_an_hour_ahead_freezes_no_bucket(limits, company_id):
+    asker = await Asker(limits, company_id, defaults({Name.SCANNER_MINUTE: 60})).begin(START)
+    await asker.spend(START + timedelta(hours=1), 60)
+    assert standing(await asker.look(START), Name.SCANNER_MINUTE).wait == MINUTE
+    for passed in (0, 7, 59):
+        refused = await asker.spend(START + timedelta(seconds=passed), 60)
+        assert refused.granted == 0
+        assert standing(refused, Name.SCANNER_MINUTE).wait == timedelta(seconds=60 - passed)
+    assert (await asker.spend(START + MINUTE, 60)).granted == 60
+
+
+async def test_an_accept_time_ahead_of_the_clock_is_none_of_the_buckets_business(limits, company_id):
+    asker = await Asker(limits, company_id, defaults({Name.SCANNER_MINUTE: 60})).begin(START)
+    ahead = START + timedelta(hours=1)
+    await asker.spend(START, 60, accept_time=ahead)
+    refused = await asker.spend(START, accept_time=ahead)
+    assert (refused.granted, refused.accept_time) == (0, ahead)
+    assert standing(refused, Name.SCANNER_MINUTE).wait == timedelta(seconds=1)
+    assert (await asker.spend(START + timedelta(seconds=1), accept_time=ahead)).granted == 1
+
+
 async def test_a_raised_limit_counts_at_once_and_what_was_spent_stays_spent(limits, company_id):
     asker = await Asker(limits, company_id, defaults({Name.COMPANY_MINUTE: 10})).begin(START)
     await asker.spend(START, 10)

@@ -46,7 +46,7 @@ class Replica:
         self.store = OverrideStore(db)
         self.source = OverrideSource(self.store, limits, clock)
         self.upkeep = Upkeep(limits, self.source, clock)
-        self.totals = Totals(billing, self.upkeep.heard)
+        self.totals = Totals(billing, limits, self.upkeep.heard, clock=clock)
         sources = Sources(lambda _: REFUSE, self.source, self.totals)
         self._spending = Spending(limits, sources, self.upkeep, clock=clock)
 
@@ -87,14 +87,14 @@ async def test_of_an_idle_company_the_ledger_is_asked_rather_than_an_old_total_b
 
 
 async def test_without_the_ledger_the_quota_is_open_and_says_so(replica, billing, company_id):
-    billing.up = False
+    billing.error = Unavailable("away")
     decision = await replica.spend(company_id, 20)
     assert (decision.granted, decision.certainty) == (20, Certainty.NO_BASE)
     assert (await replica.spend(company_id)).granted == 0  # that much is certain
 
 
 async def test_a_ledger_that_failed_is_left_alone_for_a_while(replica, billing, new_company):
-    billing.up = False
+    billing.error = Unavailable("away")
     for _ in range(3):
         await replica.spend(new_company())
     assert billing.asked == 1
@@ -112,7 +112,7 @@ async def test_it_refuses_by_what_is_known_when_the_ledger_is_away(replica, bill
     billing.tell(company_id, 0, WATERMARK, START)
     await replica.spend(company_id, 20)
     clock.advance(40 * SECOND)
-    billing.up = False
+    billing.error = Unavailable("away")
     refused = await replica.spend(company_id)
     assert refused.granted == 0
     assert standing(refused, Name.COMPANY_MONTH).ledger_total == 0
@@ -124,6 +124,16 @@ async def test_a_clock_behind_the_ledger_gives_a_later_accept_time(replica, bill
         billing.tell(company_id + 1, 0, watermark, START)
     )  # of another company: there is one watermark
     assert (await replica.spend(company_id)).accept_time > watermark
+
+
+async def test_a_clock_behind_the_ledger_keeps_the_time_of_the_buckets(replica, billing, clock, company_id):
+    replica.hear(billing.tell(company_id, 0, START + timedelta(hours=1), START))
+    await replica.store.set(Override(company_id, UUID(SCANNER), Name.SCANNER_MINUTE), 6, clock())
+    await replica.spend(company_id, 6)
+    delay = standing(await replica.spend(company_id), Name.SCANNER_MINUTE).wait
+    assert delay == 10 * SECOND
+    clock.advance(delay)
+    assert (await replica.spend(company_id)).granted == 1
 
 
 async def test_the_month_of_a_later_accept_time_is_the_one_that_is_spent_of(

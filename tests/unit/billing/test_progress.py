@@ -14,10 +14,10 @@ from services.chassis import subjects
 from services.chassis.errors import Unavailable
 from services.chassis.holdings import StreamState
 
-EMPTY = StreamState(
-    first_sequence=1, last_sequence=0, messages=0, size=0, max_size=1, oldest=None, epoch="epoch"
-)
 START = datetime(2026, 11, 30, 23, 58, tzinfo=UTC)
+EMPTY = StreamState(
+    first_sequence=1, last_sequence=0, messages=0, size=0, max_size=1, time=START, oldest=None, epoch="epoch"
+)
 
 
 class Queue:
@@ -138,6 +138,17 @@ async def test_the_watermark_passes_nothing_that_is_not_in_the_ledger(seed):
 async def test_the_model_sees_a_watermark_that_looks_in_the_wrong_order():
     outcomes = await asyncio.gather(*(run(Hasty(seed)) for seed in range(20)), return_exceptions=True)
     assert any("has passed" in str(outcome) for outcome in outcomes)
+
+
+async def test_while_the_clock_of_the_bus_is_set_back_the_watermark_stands_still():
+    mesh = Mesh(0)
+    mesh.step = lambda: None
+    mesh.queues["SCANS"].add(START - timedelta(hours=2), START + timedelta(hours=1))
+    await run(mesh, looks=3)
+    assert mesh.moves == 0
+    mesh.now += timedelta(hours=1)
+    await run(mesh, looks=3)
+    assert mesh.moves == 1
 
 
 async def test_without_the_bus_the_watermark_stands_still():

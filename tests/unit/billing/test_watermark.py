@@ -21,6 +21,12 @@ def test_the_oldest_scan_holds_it_back():
     assert candidate_time(NOON, timedelta(minutes=5)) == NOON - timedelta(minutes=5, seconds=20)
 
 
+def test_the_age_of_a_clock_that_was_set_back_tells_nothing():
+    assert candidate_time(NOON, timedelta(hours=-1)) is None
+    assert candidate_time(NOON, timedelta(microseconds=-1)) is None
+    assert candidate_time(NOON, timedelta()) == candidate_time(NOON, None)
+
+
 def test_a_time_waits_until_usage_has_left_its_sequence_behind():
     candidates = Candidates()
     candidates.add(candidate(0, 7))

@@ -10,6 +10,7 @@ down_revision = None
 _PARTITIONS = 8
 _COMPANY = "nullif(current_setting('scanmesh.company_id', true), '')::int"
 
+# What is noted as told was told to the bucket of an epoch. Once that is lost and made anew, nothing of it counts.
 _MESH_TABLES = """
 CREATE SEQUENCE billing.revision;
 
@@ -18,10 +19,11 @@ CREATE TABLE billing.watermarks (
     watermark_time timestamptz NOT NULL,
     told_watermark_time timestamptz NOT NULL,
     told_time timestamptz NOT NULL,
+    told_epoch text NOT NULL,
     CHECK (told_watermark_time <= watermark_time)
 );
-INSERT INTO billing.watermarks (watermark_time, told_watermark_time, told_time)
-    VALUES (to_timestamp(0), to_timestamp(0), to_timestamp(0));
+INSERT INTO billing.watermarks (watermark_time, told_watermark_time, told_time, told_epoch)
+    VALUES (to_timestamp(0), to_timestamp(0), to_timestamp(0), '');
 
 CREATE TABLE billing.attempts (
     durable text NOT NULL,
@@ -41,6 +43,7 @@ _TENANT_TABLES = {
         revision bigint NOT NULL,
         change_time timestamptz NOT NULL,
         published_revision bigint NOT NULL DEFAULT 0,
+        published_epoch text NOT NULL DEFAULT '',
         PRIMARY KEY (company_id)
     """,
     # Range partitions by month would weaken the key: an event id is unique for the ledger's life.
@@ -81,6 +84,7 @@ CREATE INDEX ON billing.ledger (company_id, meter, cell_time);
 CREATE INDEX ON billing.ledger USING brin (cell_time) WITH (autosummarize = on, pages_per_range = 16);
 CREATE INDEX ON billing.ledger USING brin (record_time) WITH (autosummarize = on, pages_per_range = 16);
 CREATE INDEX ON billing.subscriptions (company_id) WHERE published_revision < revision;
+CREATE INDEX ON billing.subscriptions (published_epoch);
 CREATE INDEX ON billing.thresholds (company_id) WHERE NOT published;
 """
 
