@@ -77,7 +77,7 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
     nats, now = outside.nats, outside.now
     backlog, plans = Backlog(nats), Plans(nats)
     limits = ratelimit_pb2_grpc.RateLimitServiceStub(outside.ratelimit)
-    limiter = Limiter(limits, outside.errands, now, Breaker())
+    limiter = Limiter(limits, outside.errands, now, Breaker(), plans.of)
     publisher = ScanPublisher(nats, InFlight(settings.max_in_flight_bytes))
 
     server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks), clock=now)

@@ -1,4 +1,4 @@
-"""Keeps calls away from a service that has just failed, so that not each of them waits for it in vain."""
+"""Keeps calls away from a service that keeps failing, so that not each of them waits for it in vain."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Callable
 from datetime import timedelta
 
 _PAUSE = timedelta(seconds=1)
+_FAILURES = 3
+"""In a row: fewer may be what one company's calls bring about, while those of all others are answered."""
 
 
 class Breaker:
-    """After a failure nobody asks for a pause; then one call does, and the others go on waiting for how it ends."""
+    """After a few failures nobody asks for a pause; then one call does, and the others wait for how it ends."""
 
     def __init__(self, pause: timedelta = _PAUSE, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._seconds = pause.total_seconds()
         self._monotonic = monotonic
+        self._failures = 0
         self._paused_until: float | None = None
 
     def lets_ask(self) -> bool:
@@ -23,13 +26,19 @@ class Breaker:
             return True
         if self._monotonic() < self._paused_until:
             return False
-        self.failed()  # until the one that tries says otherwise
+        self._pause()  # until the one that tries says otherwise
         return True
 
     def failed(self) -> None:
-        """Begin a pause."""
-        self._paused_until = self._monotonic() + self._seconds
+        """Count a failure; the last one of a few begins a pause, and so does each that follows it."""
+        self._failures += 1
+        if self._failures >= _FAILURES:
+            self._pause()
 
     def worked(self) -> None:
-        """End it."""
+        """Forget the failures, and end the pause."""
+        self._failures = 0
         self._paused_until = None
+
+    def _pause(self) -> None:
+        self._paused_until = self._monotonic() + self._seconds

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from services.chassis.errors import Reason
 
 _QUOTA = "company.month"
+_LONGEST_DELAY = timedelta(hours=1)
+"""A subscription can begin again within the month: nobody is sent away for days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,10 @@ def refusal(refusing: Sequence[Refusing]) -> Refusal | None:
         return Refusal(Reason.QUOTA_EXCEEDED, quota.limit, quota.retry_delay)
     slowest = max(refusing, key=lambda each: each.retry_delay)
     return Refusal(Reason.RATE_LIMITED, slowest.limit, slowest.retry_delay)
+
+
+def ended(now: datetime) -> Refusal:
+    """Answer why nothing of a company is accepted whose subscription has ended: it has no quota any more."""
+    month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    next_month = (month + timedelta(days=31)).replace(day=1)
+    return Refusal(Reason.QUOTA_EXCEEDED, _QUOTA, min(next_month - now, _LONGEST_DELAY))

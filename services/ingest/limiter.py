@@ -1,14 +1,15 @@
 """Asks `ratelimit`, once per request, how many of its scans may be accepted; decides alone when there is no answer.
 
 A limiter that is away must not stop scans: within a quarter of a second this process' own buckets take its place,
-and for a while they are asked first. They know no quota; what they let through is in the ledger, and the quota
-finds it there.
+and after a few failures they are asked first for a while. They know no quota but that of a subscription that has
+ended, which is none; what they let through is in the ledger, and the quota finds it there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, timedelta
 
 from scanmesh.ratelimit.v1 import ratelimit_pb2, ratelimit_pb2_grpc
@@ -17,6 +18,7 @@ from services.chassis import deadline, ids, telemetry
 from services.chassis.clock import Clock
 from services.chassis.errors import DeadlineExceeded, MeshError, Reason, Unavailable
 from services.chassis.identity import Identity
+from services.chassis.plans import Plan
 from services.ingest import grants
 from services.ingest.breaker import Breaker
 from services.ingest.errands import Errands
@@ -25,9 +27,10 @@ from services.ingest.local_buckets import LocalBuckets
 
 CALL_SECONDS = 0.25
 """The longest that a request waits for the service (DESIGN section 7), both tries together."""
-_FIRST_TRY_SECONDS = 0.1
-"""Twenty times what a spend takes: a replica that has said nothing by then hangs, and another one is asked."""
-_SECOND_TRY_SECONDS = CALL_SECONDS - _FIRST_TRY_SECONDS
+FIRST_TRY_SECONDS = 0.15
+"""Thirty times what a spend takes, and enough for it to ask the ledger: a replica that has said nothing by then hangs,
+and another one is asked."""
+_SECOND_TRY_SECONDS = CALL_SECONDS - FIRST_TRY_SECONDS
 _REFUND_SECONDS = 2.0
 _ALARM_SECONDS = 10.0
 _UNEXPLAINED = Refusal(Reason.RATE_LIMITED, "unknown", timedelta(seconds=1))
@@ -51,11 +54,13 @@ class Limiter:
         errands: Errands,
         clock: Clock,
         breaker: Breaker,
+        plan_of: Callable[[int], Plan],
     ) -> None:
         self._service = service
         self._errands = errands
         self._clock = clock
         self._breaker = breaker
+        self._plan_of = plan_of
         self._local = LocalBuckets()
         self._next_alarm = 0.0
 
@@ -102,13 +107,15 @@ class Limiter:
     async def _ask_twice(self, request: ratelimit_pb2.SpendRequest) -> ratelimit_pb2.SpendResponse:
         """Ask one replica and, if it fails, the next one: under one id, both together spend once."""
         try:
-            return await self._service.Spend(request, timeout=_FIRST_TRY_SECONDS)
+            return await self._service.Spend(request, timeout=FIRST_TRY_SECONDS)
         except (Unavailable, DeadlineExceeded):
             return await self._service.Spend(request, timeout=_SECOND_TRY_SECONDS)
 
     def _alone(self, spend_id: str, identity: Identity, cost: int) -> Grant:
         _fallbacks.add(1)
         now = self._clock()
+        if self._plan_of(identity.company_id).ended:
+            return Grant(spend_id, 0, now, grants.ended(now), from_service=False)
         granted, refusing = self._local.spend(identity, cost, now)
         return Grant(spend_id, granted, now, grants.refusal(refusing), from_service=False)
 

@@ -21,6 +21,7 @@ from services.ingest.servicer import IngestServicer
 from tests.fakes import identities
 from tests.fakes.bus import RecordingBus
 from tests.fakes.filling import Filling
+from tests.fakes.plans import FakePlans
 from tests.fakes.ratelimit import FakeRateLimit
 from tests.servers.rpc import Added, serving, signed
 
@@ -56,7 +57,7 @@ def backlog(filling: Filling) -> Backlog:
 async def accepting(bus: RecordingBus, backlog: Backlog, ratelimit: Any) -> AsyncIterator[IngestServicer]:
     """Assemble ingest as `services.ingest.__main__` does; leaving waits for what was begun."""
     async with errands.running() as begun:
-        limiter = Limiter(ratelimit, begun, lambda: ACCEPTED, Breaker())  # type: ignore[arg-type]
+        limiter = Limiter(ratelimit, begun, lambda: ACCEPTED, Breaker(), FakePlans().of)  # type: ignore[arg-type]
         scans = ScanPublisher(bus, InFlight(MAX_IN_FLIGHT))
         yield IngestServicer(Acceptor(backlog, limiter, scans, begun), lambda: ACCEPTED)
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from scanmesh.ratelimit.v1 import ratelimit_pb2
 
 from services.chassis import deadline
 from services.chassis.errors import (
@@ -23,6 +24,7 @@ from services.ingest.limiter import CALL_SECONDS, Limiter
 from tests.fakes import identities
 from tests.fakes.auth import SettableClock
 from tests.fakes.monotonic import Monotonic
+from tests.fakes.plans import FakePlans
 from tests.fakes.ratelimit import FakeRateLimit, limit
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -49,9 +51,14 @@ async def begun() -> AsyncIterator[Errands]:
 
 
 @pytest.fixture
-def limiter(service: FakeRateLimit, time: Monotonic, begun: Errands) -> Limiter:
+def plans() -> FakePlans:
+    return FakePlans()
+
+
+@pytest.fixture
+def limiter(service: FakeRateLimit, time: Monotonic, begun: Errands, plans: FakePlans) -> Limiter:
     breaker = Breaker(SECOND, time)
-    return Limiter(service, begun, SettableClock(NOW), breaker)  # type: ignore[arg-type]
+    return Limiter(service, begun, SettableClock(NOW), breaker, plans.of)  # type: ignore[arg-type]
 
 
 async def spend(limiter: Limiter, cost: int = 1, **who: object) -> Grant:
@@ -127,11 +134,11 @@ async def test_without_an_answer_this_process_decides_by_its_own_clock(
     assert len(service.spends) == 2
 
 
-async def test_after_a_failure_the_service_is_not_asked_for_a_second_and_then_by_one(
+async def test_after_three_failures_the_service_is_not_asked_for_a_second_and_then_by_one(
     limiter: Limiter, service: FakeRateLimit, time: Monotonic
 ) -> None:
     service.fail(Unavailable("away"))
-    await spend(limiter)
+    assert await _asked(limiter, service, times=3) == 6
     assert await _asked(limiter, service, times=5) == 0
     time.now += 1
     assert await _asked(limiter, service, times=5) == 2  # one call, twice
@@ -139,6 +146,39 @@ async def test_after_a_failure_the_service_is_not_asked_for_a_second_and_then_by
     service.grant(1)
     assert await _asked(limiter, service, times=5) == 5
     assert (await spend(limiter)).from_service
+
+
+async def test_one_companys_failures_do_not_open_the_limits_of_others(
+    limiter: Limiter, service: FakeRateLimit
+) -> None:
+    def answer(request: ratelimit_pb2.SpendRequest) -> ratelimit_pb2.SpendResponse:
+        if request.company_id == 8:
+            raise Unavailable("its overrides cannot be read")
+        return service.granting(request.cost)
+
+    service.answer = answer
+    spent = [await spend(limiter, company_id=company_id) for company_id in (8, 8, 7) * 4]
+    assert [grant.from_service for grant in spent] == [False, False, True] * 4
+
+
+@pytest.mark.parametrize(
+    ("now", "delay"),
+    [
+        (datetime(2026, 11, 30, 23, 58, tzinfo=UTC), timedelta(minutes=2)),
+        (datetime(2026, 12, 31, 23, 30, tzinfo=UTC), timedelta(minutes=30)),
+        (NOW, timedelta(hours=1)),
+    ],
+)
+async def test_an_ended_subscription_is_refused_in_the_fallback_too(
+    service: FakeRateLimit, begun: Errands, plans: FakePlans, now: datetime, delay: timedelta
+) -> None:
+    limiter = Limiter(service, begun, SettableClock(now), Breaker(), plans.of)  # type: ignore[arg-type]
+    plans.subscribe(8, ended=True)
+    service.fail(Unavailable("away"))
+    grant = await spend(limiter, 5, company_id=8)
+    assert (grant.granted, grant.from_service) == (0, False)
+    assert grant.refusal == Refusal(Reason.QUOTA_EXCEEDED, "company.month", delay)
+    assert (await spend(limiter, 5)).granted == 5
 
 
 @pytest.mark.parametrize("error", [InvalidArgument("no"), Internal("a fault")])
