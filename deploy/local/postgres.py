@@ -93,6 +93,10 @@ def configuration(site: Site, hba: Path) -> str:
         "unix_socket_directories": "''",
         "hba_file": _quoted(str(hba)),
         "password_encryption": "scram-sha-256",
+        # A client whose host is lost is gone after 25 s, with its locks.
+        "tcp_keepalives_idle": 10,
+        "tcp_keepalives_interval": 5,
+        "tcp_keepalives_count": 3,
         "max_connections": _CONNECTIONS_FOR_PEOPLE + _CONNECTIONS_PER_PROCESS * processes,
         # What "stored" means, in tests and benches too.
         "fsync": "on",

@@ -41,6 +41,8 @@ class AcceptedScan:
     accept_time: datetime
     kind: Kind
     digest: int
+    scan_time: datetime | None
+    """When the device says it saw it, to the microsecond; None without a clock."""
     scan: scan_pb2.Scan
     request: int = 0
     """The place of its submission in the message."""
@@ -49,12 +51,6 @@ class AcceptedScan:
     def key(self) -> tuple[int, UUID]:
         """What it is deduplicated by."""
         return self.company_id, self.scan_id
-
-    @property
-    def scan_time(self) -> datetime | None:
-        """When the device says it saw it, to the microsecond; None without a clock."""
-        scan = self.scan
-        return scan.scan_time.ToDatetime(UTC) if scan.HasField("scan_time") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +110,7 @@ def _scans(body: events_pb2.ScansAccepted) -> Iterator[AcceptedScan]:
                 accept_time,
                 Kind(scan.WhichOneof("payload") or ""),
                 digest(scan),
+                scan.scan_time.ToDatetime(UTC) if scan.HasField("scan_time") else None,
                 scan,
                 request,
             )

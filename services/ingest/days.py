@@ -19,5 +19,9 @@ def needed(now: datetime) -> list[date]:
 
 def outlived(days: Iterable[date], now: datetime, retention: timedelta = LONGEST_RETENTION) -> list[date]:
     """Answer the days of which every scan is older than `retention`, oldest first."""
-    last = (now - retention).date()
-    return sorted(day for day in days if day < last)
+    return sorted(day for day in days if day < oldest_kept(now, retention))
+
+
+def oldest_kept(now: datetime, retention: timedelta = LONGEST_RETENTION) -> date:
+    """Answer the day that `retention` ends in: what is of earlier ones may go."""
+    return (now - retention).date()

@@ -28,6 +28,9 @@ TALLY = "ingest_tally"
 DEAD_LETTERS = "ingest_dead_letters"
 NOBODY = 0
 """The company of messages that cannot be read."""
+_MAX_PAYLOAD_BYTES = 512 * 1024
+"""A letter must fit on the bus, as garbage of 1 MiB would not with a letter around it; no publisher of accepted scans
+writes larger messages."""
 
 
 class Unreadable(ValueError):
@@ -97,12 +100,12 @@ def _of_scan(
 def unreadable(
     consumer: str, message_id: str, payload: bytes, tries: int, fail_time: datetime
 ) -> events_pb2.DeadLetterWritten:
-    """Write the letter of a message that cannot be read, with all its bytes.
+    """Write the letter of a message that cannot be read, with its bytes.
 
     Args:
         consumer: who gave it up.
         message_id: its id on the bus; may be missing, then its bytes stand for it.
-        payload: its bytes.
+        payload: its bytes; the first 512 KiB of them are kept.
         tries: how many times it was handed out.
         fail_time: now.
     """
@@ -115,7 +118,7 @@ def unreadable(
         tries=tries,
         fail_time=wire.timestamp(fail_time),
         message_id=message_id,
-        payload=payload,
+        payload=payload[:_MAX_PAYLOAD_BYTES],
     )
 
 

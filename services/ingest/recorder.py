@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 
 from services.chassis import telemetry
 from services.chassis.bus import Bus, Outgoing
@@ -26,6 +27,8 @@ _PORTION_BYTES = 2 * 1024**2
 """What one transaction decides, beyond a first message: some 20 000 small scans, well within a statement's 5 s."""
 _EPOCH_AGE = timedelta(seconds=10)
 """How long the stream is taken for the same one without asking."""
+
+Decisions = Sequence[Decision | None]
 
 _log = logging.getLogger(__name__)
 _scans = telemetry.meter(__name__).create_counter(
@@ -56,9 +59,14 @@ class Epoch:
             self._asked = now
         return self._epoch
 
-    def doubt(self) -> None:
-        """Ask the next time."""
+    async def is_no_longer(self, epoch: str) -> bool:
+        """Ask whether the stream has become another one since.
+
+        Raises:
+            Unavailable: the bus does not answer.
+        """
         self._asked = None
+        return await self.current() != epoch
 
 
 class Recorder:
@@ -79,10 +87,7 @@ class Recorder:
         """
         for portion in _portions(deliveries):
             messages = [_read(delivery) for delivery in portion]
-            epoch = await self._epoch.current()
-            decisions = await self._store.record(messages, epoch)
-            if None in decisions and await self._epoch_changed(epoch):
-                decisions = await self._store.record(messages, await self._epoch.current())
+            decisions = await self._decided(partial(self._store.record, messages))
             await self._hand_over(portion, messages, decisions)
 
     async def bury(self, delivery: Delivery, tries: int) -> None:
@@ -99,19 +104,24 @@ class Recorder:
                 dead_letters.RECORDER, delivery.message_id, delivery.payload, delivery.tries, self._now()
             )
             return await self._bus.hand_over([dead_letters.outgoing(letter)])
-        hopeless = tries >= 2 * MAX_FAILURES
-        decision = await self._store.bury(message, await self._epoch.current(), hopeless=hopeless)
-        return await self._hand_over([delivery], [message], [decision])
+        decisions = await self._decided(
+            partial(self._store.bury, message, hopeless=tries >= 2 * MAX_FAILURES)
+        )
+        return await self._hand_over([delivery], [message], decisions)
 
-    async def _epoch_changed(self, before: str) -> bool:
-        self._epoch.doubt()
-        return await self._epoch.current() != before
+    async def _decided(self, decide: Callable[[str], Awaitable[Decisions]]) -> Decisions:
+        """Decide messages of the current epoch: one that came late may be of a stream that was made meanwhile."""
+        epoch = await self._epoch.current()
+        decisions = await decide(epoch)
+        if None in decisions and await self._epoch.is_no_longer(epoch):
+            return await decide(await self._epoch.current())
+        return decisions
 
     async def _hand_over(
         self,
         deliveries: Sequence[Delivery],
         messages: Sequence[Message],
-        decisions: Sequence[Decision | None],
+        decisions: Decisions,
     ) -> None:
         events: list[Outgoing] = []
         letters: list[Outgoing] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import date, datetime
 
@@ -12,9 +13,11 @@ from services.chassis.database import Database
 _MAKE = sa.text("SELECT ingest.create_day(:day)")
 _DROP = sa.text("SELECT ingest.drop_day(:day)")
 _KEPT = sa.text(
-    "SELECT right(relname, 8) FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+    "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
     " WHERE inhparent = 'ingest.scan_events'::regclass ORDER BY relname"
 )
+
+_log = logging.getLogger(__name__)
 
 
 class DayStore:
@@ -43,7 +46,7 @@ class DayStore:
         """Answer the days that are there, oldest first."""
         async with self._database.transaction() as connection:
             names = (await connection.execute(_KEPT)).scalars()
-            return [datetime.strptime(name, "%Y%m%d").date() for name in names]  # noqa: DTZ007 - a day of UTC
+            return [day for name in names if (day := _day(name))]
 
     async def drop(self, day: date) -> None:
         """Drop a day and everything in it.
@@ -53,3 +56,12 @@ class DayStore:
         """
         async with self._database.transaction() as connection:
             await connection.execute(_DROP, {"day": day})
+
+
+def _day(partition: str) -> date | None:
+    """Read a day off its partition; whatever else an operator has attached is left alone."""
+    try:
+        return datetime.strptime(partition, "scan_events_%Y%m%d").date()  # noqa: DTZ007 - a day of UTC
+    except ValueError:
+        _log.warning("a partition is no day's", extra={"partition": partition})
+        return None

@@ -111,10 +111,12 @@ tallied = Table(
     Column("count_time", DateTime(timezone=True), nullable=False),
 )
 
-# Below `first_sequence` every message of SCANS has been decided: one that still turns up merely woke up late.
+# Below `first_sequence` every message of SCANS had been decided when scans accepted before `before_time` were first
+# forgotten: one that is older in both and still turns up merely woke up late.
 floors = Table(
     "floors",
     metadata,
     Column("epoch", Text, primary_key=True),
     Column("first_sequence", BigInteger, nullable=False),
+    Column("before_time", DateTime(timezone=True), nullable=False),
 )

@@ -55,8 +55,8 @@ def clock() -> SettableClock:
 
 
 @pytest.fixture
-def queues() -> Queues:
-    return Queues()
+def queues(clock: SettableClock) -> Queues:
+    return Queues(clock)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from scanmesh.ingest.v1 import events_pb2, scan_pb2
 
 from services.chassis import ids, wire
 from services.chassis.bus import Outgoing
+from services.chassis.clock import Clock
 from services.chassis.holdings import StreamState
 from services.chassis.pull import Delivery
 from services.chassis.subjects import (
@@ -87,7 +88,9 @@ class Published:
 class Queues:
     """SCANS, and what is derived from it. Each one is a stream of its own epoch."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Clock = lambda: NOW) -> None:
+        self.now = now
+        """The clock of the server."""
         self.epoch = ids.message_id()
         self.waiting: dict[int, Delivery] = {}
         """What SCANS holds, by sequence."""
@@ -144,6 +147,7 @@ class Queues:
             messages=len(held),
             size=0,
             max_size=1,
+            time=self.now(),
             oldest=age,
             epoch=self.epoch,
         )

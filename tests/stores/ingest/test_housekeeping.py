@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from scanmesh.billing.v1 import billing_pb2, events_pb2
 
-from services.chassis import plans, wire
+from services.chassis import ids, plans, wire
 from services.chassis.attempts import Attempts
 from services.chassis.errors import Unavailable
 from services.chassis.subjects import DEAD_LETTERS
-from services.ingest import dead_letters, tables
+from services.ingest import dead_letters, housekeeping, store_purge, tables
 from services.ingest.housekeeping import MEMORY, Housekeeper
 from services.ingest.store_day import DayStore
 from services.ingest.store_dead_letter import DeadLetterStore
 from services.ingest.store_purge import PurgeStore
 from tests.fakes.scans import scan
+from tests.servers.polling import eventually
 from tests.stores.ingest.queues import NOW, submission
 
 DAY = timedelta(days=1)
@@ -67,6 +70,9 @@ async def test_a_shorter_plan_keeps_less(site, housekeeper, known_plans):
     await housekeeper.sweep()
     assert len(await site.record.stored()) == 2  # the plans have not been heard yet
     known_plans.loaded.set()
+    await housekeeper.sweep()
+    assert len(await site.record.stored()) == 2  # nor are they complete
+    known_plans.learn(plans.COMPLETE, b"")
     for _ in range(20):
         await housekeeper.sweep()
     assert [row.accept_time for row in await site.record.rows(tables.scan_events)] == [kept]
@@ -83,7 +89,7 @@ async def test_a_scan_is_remembered_until_the_watermark_is_37_days_past_it(site,
     site.clock.advance(MEMORY)
     await housekeeper.forget_scans()
     assert len(await site.record.rows(tables.scan_ids)) == 1
-    site.clock.advance(timedelta(seconds=16))
+    site.clock.advance(timedelta(seconds=31))
     await housekeeper.forget_scans()
     assert await site.record.rows(tables.scan_ids) == []
 
@@ -134,10 +140,10 @@ async def test_dead_rows_and_letters_go_with_the_watermark(site, housekeeper):
         [dead_letters.row(letter) for letter in site.queues.published.letters()]
     )
     site.queues.waiting.clear()
-    await housekeeper.forget_scans()
+    await housekeeper.round()
     assert len(await site.record.dead()) == len(await site.record.rows(tables.dead_letters)) == 1
     site.clock.advance(38 * DAY)
-    await housekeeper.forget_scans()
+    await housekeeper.round()
     assert await site.record.dead() == await site.record.rows(tables.dead_letters) == []
 
 
@@ -146,7 +152,7 @@ async def test_one_replica_at_a_time_deletes(site, housekeeper):
     site.queues.waiting.clear()
     site.clock.advance(38 * DAY)
     async with site.db.transaction() as other:
-        await other.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('ingest.housekeeping'))"))
+        await other.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('ingest.housekeeping.ids'))"))
         await housekeeper.forget_scans()
         assert len(await site.record.rows(tables.scan_ids)) == 1
     await housekeeper.forget_scans()
@@ -165,6 +171,110 @@ async def test_attempts_are_forgotten(housekeeper, db, owner):
     async with db.transaction() as connection:
         left = await connection.execute(sa.text("SELECT message_id FROM ingest.attempts"))
         assert list(left.scalars()) == ["new"]
+
+
+async def test_a_replicas_clock_that_runs_ahead_lets_nothing_go(site, housekeeper, known_plans):
+    await everything_old(site, housekeeper, known_plans)
+    site.queues.now = lambda: NOW
+    site.clock.advance(500 * DAY)
+    await housekeeper.round()
+    assert len(await site.record.stored()) == len(await site.record.rows(tables.scan_ids)) == 1
+    assert await site.record.counted() == (1, 1)
+    assert (NOW + 500 * DAY).date() in await DayStore(site.db).kept()
+
+
+async def test_the_bus_clock_that_runs_ahead_lets_nothing_go(site, housekeeper, known_plans):
+    await everything_old(site, housekeeper, known_plans)
+    site.queues.now = lambda: NOW + 500 * DAY
+    await housekeeper.round()
+    assert len(await site.record.stored()) == len(await site.record.rows(tables.scan_ids)) == 1
+    assert await site.record.counted() == (1, 1)
+
+
+async def everything_old(site, housekeeper, known_plans):
+    """One scan on record, of a company that keeps its scans for a day only."""
+    subscribe(known_plans, site.company_id, DAY)
+    known_plans.loaded.set()
+    known_plans.learn(plans.COMPLETE, b"")
+    await site.recorder.handle([site.queues.accept(submission(site.company_id, scan()))])
+    site.queues.waiting.clear()
+
+
+async def test_after_the_bus_clock_was_set_back_nothing_is_forgotten(site, housekeeper, caplog):
+    await site.recorder.handle([site.queues.accept(submission(site.company_id, scan()))])
+    site.clock.advance(40 * DAY)
+    site.queues.oldest["SCANS"] = -timedelta(seconds=1)
+    await housekeeper.round()
+    assert len(await site.record.rows(tables.scan_ids)) == 1
+    assert {record.chore for record in caplog.records} == {"forget_letters", "forget_scans"}
+
+
+async def test_scans_of_one_message_are_forgotten_after_it_comes_too_late(site, housekeeper):
+    requests = [
+        submission(site.company_id, scan(), at=NOW + timedelta(seconds=seconds)) for seconds in (0, 14)
+    ]
+    held = site.queues.accept(*requests)
+    await site.recorder.handle([held])
+    site.queues.ack(held)
+    site.clock.advance(MEMORY)
+    for _ in range(60):
+        site.clock.advance(timedelta(seconds=1))
+        await housekeeper.forget_scans()
+        await site.recorder.handle([held])
+    assert await site.record.rows(tables.scan_ids) == []
+    assert len(await site.record.stored()) == 2
+
+
+async def test_what_a_round_has_no_time_for_follows_at_once(site, housekeeper, monkeypatch):
+    monkeypatch.setattr(store_purge, "BATCH", 1)
+    monkeypatch.setattr(housekeeping, "_CHORE_SECONDS", 0.0)
+    await site.recorder.handle([site.queues.accept(submission(site.company_id, scan(), scan(), scan()))])
+    site.queues.waiting.clear()
+    site.clock.advance(38 * DAY)
+    assert await housekeeper.round()
+    assert len(await site.record.rows(tables.scan_ids)) < 3
+    running = asyncio.create_task(housekeeper.run())
+    await eventually(lambda: nothing_in(site, tables.scan_ids), "all of it to be forgotten", seconds=10)
+    running.cancel()
+
+
+async def nothing_in(site, table):
+    return await site.record.rows(table) == []
+
+
+async def test_numbers_are_kept_as_long_as_the_longest_plan_keeps_scans(site, housekeeper):
+    for age in (399, 402):
+        await site.recorder.handle(
+            [site.queues.accept(submission(site.company_id, scan(), at=NOW - age * DAY))]
+        )
+    await housekeeper.forget_counts()
+    assert await site.record.counted() == (1, 1)
+    (row,) = await site.record.rows(tables.rollup_minutes)
+    assert row.minute_time == (NOW - 399 * DAY).replace(second=0)
+
+
+async def test_a_letter_goes_before_what_its_replay_needs(site, housekeeper):
+    await site.recorder.bury(site.queues.accept(submission(site.company_id, scan(), at=NOW - 30 * DAY)), 6)
+    (letter,) = map(dead_letters.row, site.queues.published.letters())
+    others = replace(letter, dead_letter_id=ids.uuid7(), consumer="enrichment_barcode")
+    await DeadLetterStore(site.db).add([letter, others])
+    site.queues.waiting.clear()
+    site.clock.advance(8 * DAY)
+    await housekeeper.round()
+    assert await site.record.dead() == []
+    assert [row.consumer for row in await site.record.rows(tables.dead_letters)] == ["enrichment_barcode"]
+
+
+async def test_a_partition_that_is_no_day_is_left_alone(site, housekeeper, owner):
+    odd = "CREATE TABLE ingest.scan_events_odd PARTITION OF ingest.scan_events FOR VALUES FROM ('1999-01-01') TO ('1999-01-02')"
+    async with owner.transaction() as connection:
+        await connection.execute(sa.text(odd))
+    try:
+        assert not await housekeeper.round()
+        assert NOW.date() in await DayStore(site.db).kept()
+    finally:
+        async with owner.transaction() as connection:
+            await connection.execute(sa.text("DROP TABLE ingest.scan_events_odd"))
 
 
 async def test_a_chore_that_fails_stops_no_other(housekeeper, db, queues):

@@ -143,6 +143,17 @@ async def test_an_unreadable_message_is_a_letter_of_nobody(recorder, queues, pay
     assert not letter.HasField("scan")
 
 
+async def test_what_cannot_even_be_sent_dies_alone(recorder, queues, record, company_id):
+    good = [scan() for _ in range(3)]
+    delivery = queues.accept(submission(company_id, *good), submission(company_id, scan(), region="a\0b"))
+    with pytest.raises(Exception, match="0x00"):
+        await recorder.handle([delivery])
+    await recorder.bury(delivery, 3)
+    assert await record.stored() == sorted(each.scan_id for each in good)
+    assert len(await record.dead()) == 1
+    assert await record.counted() == (3, 3)
+
+
 async def kill(recorder, queues, company_id, seen):
     """Let a scan die and keep its letter; answer the message it died in."""
     delivery = queues.accept(submission(company_id, seen))

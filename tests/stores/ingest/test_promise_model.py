@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.billing import plan_file
 from services.billing.store_ledger import LedgerStore
 from services.chassis import database, ids
-from services.ingest import derivation, store_record
+from services.ingest import derivation, store_incoming, store_record
 from services.ingest.ownership import Decision, Owner
 from tests.stores.ingest.books import Books
 from tests.stores.ingest.promise import POISON, World
@@ -33,13 +33,14 @@ async def poison(owner, monkeypatch):
     """A store that refuses scans of the region `poison`, most of the time."""
     worlds = []
 
-    def event(message, scan, made=store_record._event):
-        row = list(made(message, scan))
+    def event(incoming, made=store_incoming._event):
+        row = list(made(incoming))
+        region = store_incoming._EVENT.index("region")
         flaky = worlds and worlds[-1].random.random() < 0.4
-        row[6] = "local" if row[6] == POISON and flaky else row[6]
+        row[region] = "local" if row[region] == POISON and flaky else row[region]
         return tuple(row)
 
-    monkeypatch.setattr(store_record, "_event", event)
+    monkeypatch.setattr(store_incoming, "_event", event)
     check = f"CHECK (region <> '{POISON}') NOT VALID"
     async with owner.transaction() as connection:
         await connection.execute(sa.text(f"ALTER TABLE ingest.scan_events ADD CONSTRAINT planted {check}"))
@@ -61,10 +62,10 @@ async def test_with_all_rules_nothing_is_lost_or_doubled(db, books, poison):
 
 
 def won_is_what_was_inserted(monkeypatch):
-    async def owners(connection, messages, taken):
+    async def owners(connection, scans, taken):
         return {
             scan.key: Owner(message.message_id, scan.index, scan.digest, dead=False)
-            for message, scan in taken
+            for _, message, scan in taken
         }
 
     monkeypatch.setattr(store_record, "_owners", owners)
@@ -75,13 +76,12 @@ def owners_are_read_before_the_insert_waited(monkeypatch):
     read, insert, seen = store_record._owners, store_record._take, {}
 
     async def take(connection, scans, *, dead):
-        messages = {message.message_id: message for message, _ in scans}
-        seen[connection] = await read(connection, list(messages.values()), ())
+        seen[connection] = await read(connection, scans, ())
         return await insert(connection, scans, dead=dead)
 
-    async def owners(connection, messages, taken):
-        after = await read(connection, messages, taken)
-        mine = {scan.key for _, scan in taken}
+    async def owners(connection, scans, taken):
+        after = await read(connection, scans, taken)
+        mine = {each.scan.key for each in taken}
         return {key: owner for key, owner in after.items() if key in mine or key in seen.get(connection, {})}
 
     monkeypatch.setattr(store_record, "_take", take)

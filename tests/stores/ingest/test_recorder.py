@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 import sqlalchemy as sa
 
-from services.chassis.database import Database
 from services.chassis.errors import Unavailable
 from services.chassis.subjects import Lane
 from services.ingest import dead_letters, tables
 from services.ingest.recorder import Epoch, Recorder
 from services.ingest.store_dead_letter import DeadLetterStore
-from services.ingest.store_purge import PurgeStore
 from services.ingest.store_record import RecordStore
 from tests.fakes.scans import scan
 from tests.servers.polling import eventually
+from tests.stores.ingest.holding import HoldingDatabase, waits_for_a_lock
 from tests.stores.ingest.queues import NOW, go_on, submission
 
 
@@ -146,34 +144,9 @@ async def test_who_waited_for_another_replica_sees_what_that_one_won(site, super
     assert [usage.quantity for usage in site.queues.published.usage()] == [1]
 
 
-class HoldingDatabase(Database):
-    """Waits before it commits a transaction that wrote something."""
-
-    def __init__(self, db):
-        super().__init__(db._engine)
-        self.held, self.release = asyncio.Event(), asyncio.Event()
-
-    @asynccontextmanager
-    async def transaction(self, **options):
-        async with super().transaction(**options) as connection:
-            yield connection
-            if (await connection.execute(WROTE)).scalar():
-                self.held.set()
-                await self.release.wait()
-
-
-WROTE = sa.text("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'RowExclusiveLock'")
-
-
 async def crashed(work):
     with pytest.raises(Crash):
         await work
-
-
-async def waits_for_a_lock(superuser):
-    async with superuser.transaction() as connection:
-        waiting = await connection.execute(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
-        return bool(waiting.scalar())
 
 
 async def test_a_message_of_a_later_version_waits_untouched(recorder, queues, record, company_id):
@@ -190,39 +163,6 @@ async def test_a_large_fetch_is_recorded_in_whole(recorder, queues, record, comp
     await recorder.handle(messages)
     assert len(await record.stored()) == 2_400
     assert sum(usage.quantity for usage in queues.published.usage()) == 2_400
-
-
-async def test_below_the_floor_a_message_is_dropped(recorder, queues, record, company_id, db):
-    late, current = queues.accept(submission(company_id, scan())), scan()
-    on_time = queues.accept(submission(company_id, current))
-    await PurgeStore(db).raise_floor(queues.epoch, on_time.sequence)
-    await recorder.handle([late, on_time])
-    assert await record.stored() == [current.scan_id]
-    assert queues.published.recorded() == [current.scan_id]
-    await recorder.bury(late, 3)
-    assert await record.stored() == [current.scan_id]
-
-
-async def test_the_floor_of_another_stream_drops_nothing(recorder, queues, record, company_id, db):
-    await recorder.handle([queues.accept(submission(company_id, scan()))])  # it has heard the epoch
-    await PurgeStore(db).raise_floor(queues.epoch, 1_000)
-    queues.epoch = "made anew"
-    await recorder.handle([queues.accept(submission(company_id, scan()))])
-    assert len(await record.stored()) == 2
-
-
-async def test_the_floor_waits_for_who_records(site, superuser):
-    holding = HoldingDatabase(site.db)
-    recorder = Recorder(site.queues, RecordStore(holding), Epoch(site.queues), site.clock)
-    recording = asyncio.create_task(
-        recorder.handle([site.queues.accept(submission(site.company_id, scan()))])
-    )
-    await holding.held.wait()
-    raising = asyncio.create_task(PurgeStore(site.db).raise_floor(site.queues.epoch, 5))
-    await eventually(lambda: waits_for_a_lock(superuser), "the floor to wait")
-    assert not raising.done()
-    holding.release.set()
-    await asyncio.gather(recording, raising)
 
 
 async def test_a_day_that_was_dropped_is_made_again(recorder, queues, record, company_id, db):

@@ -9,16 +9,25 @@ from google.protobuf import duration_pb2
 from google.protobuf.message import DecodeError
 from scanmesh.billing.v1 import billing_pb2, events_pb2
 
-from services.chassis.plans import UNKNOWN, OverQuota, Plan, Plans, company_key, plan_key
+from services.chassis.plans import COMPLETE, UNKNOWN, OverQuota, Plan, Plans, company_key, plan_key
 from services.chassis.subjects import Lane
 
 
 @pytest.fixture
-def plans() -> Plans:
+def offered() -> Plans:
+    """The catalogue has been heard, and nothing else."""
     made = Plans(bus=None)  # type: ignore[arg-type]  # nothing is read from it here
     _offer(made, "starter", is_default=True, scan_quota=100, over_quota=billing_pb2.OVER_QUOTA_REFUSE)
     _offer(made, "enterprise", lane="premium", over_quota=billing_pb2.OVER_QUOTA_NONE)
     return made
+
+
+@pytest.fixture
+def plans(offered: Plans) -> Plans:
+    """Everything has been heard."""
+    offered.learn(COMPLETE, b"epoch")
+    offered.loaded.set()
+    return offered
 
 
 def _offer(
@@ -38,6 +47,26 @@ def _subscribe(plans: Plans, plan: str, revision: int, *, ended: bool = False) -
 def test_before_billing_has_told_anything_nobody_is_held_to_anything() -> None:
     assert Plans(bus=None).of(7) == UNKNOWN  # type: ignore[arg-type]
     assert UNKNOWN.scan_quota is None
+
+
+def test_a_company_is_held_to_nothing_until_all_that_billing_told_has_been_heard(offered: Plans) -> None:
+    offered.loaded.set()
+    assert (offered.of(7), offered.complete) == (UNKNOWN, False)
+    offered.learn(COMPLETE, b"epoch")
+    assert (offered.of(7).name, offered.complete) == ("starter", True)
+
+
+def test_what_stood_in_the_bucket_behind_the_word_complete_is_heard_first(offered: Plans) -> None:
+    offered.learn(COMPLETE, b"epoch")
+    assert (offered.of(7), offered.complete) == (UNKNOWN, False)
+    _subscribe(offered, "enterprise", 2)
+    offered.loaded.set()
+    assert (offered.of(7).name, offered.of(8).name) == ("enterprise", "starter")
+
+
+def test_a_company_that_subscribed_has_its_plan_at_once(offered: Plans) -> None:
+    _subscribe(offered, "enterprise", 2, ended=True)
+    assert (offered.of(7).name, offered.of(7).ended) == ("enterprise", True)
 
 
 def test_a_company_that_never_subscribed_is_on_the_default_plan(plans: Plans) -> None:

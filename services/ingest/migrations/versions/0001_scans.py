@@ -78,7 +78,11 @@ CREATE INDEX ON ingest.scan_events (company_id, scanner_id, accept_time, scan_id
 
 _WORKERS_TABLES = """
 CREATE TABLE ingest.tallied (event_id uuid PRIMARY KEY, count_time timestamptz NOT NULL);
-CREATE TABLE ingest.floors (epoch text PRIMARY KEY, first_sequence bigint NOT NULL);
+CREATE TABLE ingest.floors (
+    epoch text PRIMARY KEY,
+    first_sequence bigint NOT NULL,
+    before_time timestamptz NOT NULL
+);
 CREATE TABLE ingest.attempts (
     durable text NOT NULL,
     message_id text NOT NULL,
@@ -93,6 +97,9 @@ CREATE INDEX ON ingest.scan_ids (accept_time);
 CREATE INDEX ON ingest.dead_letters (company_id, fail_time, dead_letter_id) WHERE revive_time IS NULL;
 CREATE INDEX ON ingest.dead_letters (company_id, scan_id);
 CREATE INDEX ON ingest.dead_letters (fail_time);
+CREATE INDEX ON ingest.dead_letters (accept_time) WHERE consumer = 'ingest_recorder';
+CREATE INDEX ON ingest.rollup_minutes (minute_time);
+CREATE INDEX ON ingest.rollup_hours (hour_time);
 CREATE INDEX ON ingest.tallied (count_time);
 """
 
@@ -137,14 +144,15 @@ END $$
 """
 
 # What each needs and nothing more: requests only read; what was recorded is never rewritten, only deleted when it is
-# too old; locking the floor (FOR SHARE) takes the right to write it.
+# too old.
 _GRANTS = """
 GRANT USAGE ON SCHEMA ingest TO ingest_app, ingest_worker;
 REVOKE ALL ON ALL TABLES IN SCHEMA ingest FROM ingest_app, ingest_worker;
 GRANT SELECT ON ingest.scan_ids, ingest.scan_events, ingest.rollup_minutes, ingest.rollup_hours,
     ingest.dead_letters TO ingest_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ingest.scan_ids, ingest.dead_letters, ingest.attempts TO ingest_worker;
-GRANT SELECT, INSERT, UPDATE ON ingest.rollup_minutes, ingest.rollup_hours, ingest.floors TO ingest_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ingest.scan_ids, ingest.rollup_minutes, ingest.rollup_hours,
+    ingest.dead_letters, ingest.attempts TO ingest_worker;
+GRANT SELECT, INSERT, UPDATE ON ingest.floors TO ingest_worker;
 GRANT SELECT, INSERT, DELETE ON ingest.scan_events, ingest.tallied TO ingest_worker;
 REVOKE ALL ON FUNCTION ingest.create_day, ingest.drop_day FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ingest.create_day, ingest.drop_day TO ingest_worker;
