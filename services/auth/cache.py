@@ -67,6 +67,7 @@ class SharedCache:
     def __init__(self, valkey: Redis) -> None:
         self._valkey = valkey
         self._paused_until = 0.0
+        self._running: set[asyncio.Task[Any]] = set()
 
     async def get(self, name: str) -> Credential | None:
         """Answer the record kept under `name`, unless a change is known here that outdates it."""
@@ -87,10 +88,17 @@ class SharedCache:
         seconds = int(KEPT.total_seconds())
         raising = self._run(_RAISE, _changes(company_id), seconds, revision, *map(_field, subjects))
         try:
-            await _answer(raising, _WRITE_SECONDS)
+            await self._answer(raising, _WRITE_SECONDS)
         except (RedisError, OSError, TimeoutError) as error:
             _failures.add(1)
             raise Unavailable("the shared cache is not available") from error
+
+    async def close(self) -> None:
+        """End what was given up and still goes on: a connection that it opens later would be closed by nobody."""
+        while self._running:
+            for task in self._running:
+                task.cancel()
+            await asyncio.wait(self._running)
 
     async def _get(self, name: str) -> Credential | None:
         entry = await self._command("GET", name)
@@ -125,12 +133,35 @@ class SharedCache:
         if loop.time() < self._paused_until:
             return None
         try:
-            return await _answer(work(), _READ_SECONDS)
+            return await self._answer(work(), _READ_SECONDS)
         except (RedisError, OSError, TimeoutError) as error:
             self._paused_until = loop.time() + _PAUSE_SECONDS
             _failures.add(1)
             _log.warning("the shared cache is skipped for a while", extra={"error": repr(error)})
             return None
+
+    async def _answer(self, call: Coroutine[Any, Any, T], seconds: float) -> T:
+        """Wait for a call's answer, and not for its end: redis-py swallows a cancellation now and then.
+
+        Raises:
+            TimeoutError: there is none after so long.
+        """
+        task = asyncio.create_task(call)
+        self._running.add(task)
+        task.add_done_callback(self._forget)
+        try:
+            await asyncio.wait([task], timeout=seconds)
+            if not task.done():
+                raise TimeoutError
+            return task.result()
+        finally:
+            task.cancel()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        """Let a call go, its error retrieved: asyncio would log one that was given up as never retrieved."""
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()
 
 
 @asynccontextmanager
@@ -145,33 +176,12 @@ async def connected(url: Secret) -> AsyncIterator[SharedCache]:
         retry=Retry(NoBackoff(), 1),  # a connection that Valkey has closed meanwhile is replaced, once
     )
     valkey = Redis.from_pool(pool)
+    shared = SharedCache(valkey)
     try:
-        yield SharedCache(valkey)
+        yield shared
     finally:
+        await shared.close()
         await valkey.aclose()
-
-
-async def _answer(call: Coroutine[Any, Any, T], seconds: float) -> T:
-    """Wait for a call's answer, and not for its end: redis-py swallows a cancellation now and then.
-
-    Raises:
-        TimeoutError: there is none after so long.
-    """
-    task = asyncio.create_task(call)
-    task.add_done_callback(_take_note)
-    try:
-        await asyncio.wait([task], timeout=seconds)
-        if not task.done():
-            raise TimeoutError
-        return task.result()
-    finally:
-        task.cancel()
-
-
-def _take_note(task: asyncio.Task[Any]) -> None:
-    """Retrieve the error of a call that may have been given up, else asyncio logs it as never retrieved."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _changes(company_id: int) -> str:
