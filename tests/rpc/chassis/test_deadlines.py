@@ -62,7 +62,7 @@ async def test_of_a_short_deadline_a_share_is_kept_for_the_answer(
 
     scripted.behaviour = work
     await ingest.SubmitScan(EMPTY, timeout=0.1, metadata=scanner)
-    assert 0.02 < seen[0] <= 0.08
+    assert 0.02 < seen[0] <= 0.081  # milliseconds on the wire, and another clock
 
 
 async def test_a_call_gets_no_further_than_its_deadline(

@@ -67,7 +67,7 @@ async def test_books_that_agree_are_told_in_one_line(settings, entry, ledger, ca
         (sa.update(tables.ledger).values(quantity=6), "sum up to quantity"),
         (sa.update(tables.ledger).values(scanners={}), "sum up to quantity"),
     ],
-    ids=str,
+    ids=lambda planted: planted[1],
 )
 async def test_a_difference_is_told_with_its_company(settings, superuser, entry, capsys, planted):
     change, told = planted

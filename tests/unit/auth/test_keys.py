@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 
@@ -9,6 +9,7 @@ from services.auth import keys
 from services.auth.keys import KeyMalformed, Keyring
 
 KEYRING = Keyring(b"p" * 32)
+ID = UUID("c553ba75-d838-4b70-ab79-09d861eaa5b9")
 
 
 def test_a_key_names_its_company_and_is_random():
@@ -40,17 +41,17 @@ def test_neither_key_nor_digest_is_shown():
     [
         "",
         "kmp_scanner_12",
-        f"kmp_scanner_0_{uuid4()}",
-        f"kmp_scanner_012_{uuid4()}",
-        f"kmp_scanner_-1_{uuid4()}",
-        f"kmp_scanner_2147483648_{uuid4()}",
-        f"kmp_scanner_٣_{uuid4()}",
-        f"kmp_scanner_12_{uuid4()}\n",
-        f" kmp_scanner_12_{uuid4()}",
-        f"kmp_scanner_12_{uuid4().hex}",
-        f"KMP_SCANNER_12_{uuid4()}",
+        f"kmp_scanner_0_{ID}",
+        f"kmp_scanner_012_{ID}",
+        f"kmp_scanner_-1_{ID}",
+        f"kmp_scanner_2147483648_{ID}",
+        f"kmp_scanner_٣_{ID}",
+        f"kmp_scanner_12_{ID}\n",
+        f" kmp_scanner_12_{ID}",
+        f"kmp_scanner_12_{ID.hex}",
+        f"KMP_SCANNER_12_{ID}",
         "kmp_scanner_12_00000000-0000-0000-0000-000000000000",
-        f"kmp_scanner_12_{str(uuid4()).upper()}A",
+        f"kmp_scanner_12_{str(ID).upper()}A",
     ],
 )
 def test_what_is_not_of_the_form_is_refused_without_a_look_up(text):
