@@ -14,10 +14,10 @@ from typing import Any
 import asyncpg
 import nats
 
+from benchmarks.plants.site import planted
+from benchmarks.plants.site.planted import Plant
 from deploy.local.mesh import Mesh
 from deploy.local.roster import PROCESSES
-from tests.plants.site import planted
-from tests.plants.site.planted import Plant
 from tests.system.actors import Device, eventually, scan
 from tests.system.inspector import WORK_QUEUES, fallbacks
 
@@ -29,16 +29,16 @@ RESEND_SECONDS = 20.0
 def plants(mesh: Mesh, part: str, *faults: Plant) -> Iterator[None]:
     """Restart a part with faults planted; those that have no marker are gone after another restart."""
     mesh.environment(part, planted.environment(*faults))
-    _restart(mesh, part)
+    restart(mesh, part)
     try:
         yield
     finally:
         mesh.environment(part, {})
         if any(not fault.marker for fault in faults):
-            _restart(mesh, part)
+            restart(mesh, part)
 
 
-def _restart(mesh: Mesh, part: str) -> None:
+def restart(mesh: Mesh, part: str) -> None:
     mesh.hold(part)
     mesh.release(part)
 

@@ -1,6 +1,6 @@
 """`kill -9` between any two steps of any part: nothing that was accepted is lost, and nothing is there twice.
 
-The kills are planted from outside (tests/plants). What a killed worker held comes again after two seconds here instead
+The kills are planted from outside (benchmarks/plants). What a killed worker held comes again after two seconds here instead
 of ten, so that one case takes five seconds; nothing else is different from production.
 """
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.plants.site.planted import Plant
 from deploy.local.mesh import Mesh
-from tests.plants.site.planted import Plant
 from tests.system.actors import Company, Device, eventually, scan
 from tests.system.books import assert_balanced
 from tests.system.disturbances import plants, redelivery_within, submit_until_accepted

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from benchmarks.plants.site.planted import Plant
 from deploy.local.mesh import Mesh
-from tests.plants.site.planted import Plant
 from tests.system.actors import Answer, Company, eventually, scan
 from tests.system.books import assert_balanced, listed, statistics
 from tests.system.disturbances import plants, publish, redelivery_within, store_that_refuses

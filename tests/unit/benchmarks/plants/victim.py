@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.unit.plants import steps
+from tests.unit.benchmarks.plants import steps
 
 
 async def main() -> None:

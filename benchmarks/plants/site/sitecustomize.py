@@ -5,6 +5,6 @@ from __future__ import annotations
 import os
 
 if "SCANMESH_PLANT" in os.environ:
-    import planted
+    import planted  # type: ignore[import-not-found]  # beside this file, which is on PYTHONPATH
 
     planted.install(planted.read(os.environ["SCANMESH_PLANT"]))

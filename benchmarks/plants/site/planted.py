@@ -1,9 +1,9 @@
 """Plants faults into a process from outside: what runs has no branch for them.
 
 A plant names a function. When its module has been imported, the function is wrapped, and at one of its calls, or at
-each, something goes wrong. The tests write plants into a process's environment (`environment`); `sitecustomize`
+each, something goes wrong. Tests and mutant runs write plants into a process's environment (`environment`); `sitecustomize`
 beside this file reads them there, before anything else is imported. A plant that cannot be understood, or whose
-function is not there, ends the process: a test must not pass because nothing was planted.
+function is not there, ends the process: nothing must pass because nothing was planted.
 """
 
 from __future__ import annotations

@@ -14,18 +14,18 @@ from types import ModuleType
 
 import pytest
 
+from benchmarks.plants.site import planted
+from benchmarks.plants.site.planted import Plant
 from deploy.local.settings import ROOT
-from tests.plants.site import planted
-from tests.plants.site.planted import Plant
 
-STEPS = "tests.unit.plants.steps"
+STEPS = "tests.unit.benchmarks.plants.steps"
 UNDISTURBED = "1 10 100\n2 20 200\n3 30 300\n"
 
 
 def run(*plants: Plant) -> subprocess.CompletedProcess[str]:
     environ = planted.environment(*plants) if plants else {"PYTHONPATH": planted.environment()["PYTHONPATH"]}
     return subprocess.run(
-        [sys.executable, "-m", "tests.unit.plants.victim"],
+        [sys.executable, "-m", "tests.unit.benchmarks.plants.victim"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], **environ},
         capture_output=True,
