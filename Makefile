@@ -6,7 +6,7 @@ DESCRIPTORS := gateway/scanmesh.binpb
 PROTOS := $(shell find protos/scanmesh protos/internal/scanmesh_envoy -name '*.proto')
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test check protos lock clean
+.PHONY: help run up down verify test check chaos bench protos lock clean
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -20,6 +20,15 @@ up: $(VENV) $(DESCRIPTORS) ## boot the same mesh in the background
 
 down: $(VENV) ## stop the mesh
 	@$(PYTHON) -m deploy.local down
+
+verify: $(VENV) ## compare the books of the running mesh: accepted, stored, counted, enriched, metered, invoiced
+	@$(PYTHON) -m benchmarks.books
+
+chaos: $(VENV) $(DESCRIPTORS) ## kill, freeze and restart parts under load, then compare the books: SECONDS= SEED= MUTANT=
+	@$(PYTHON) -m benchmarks.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(TARGETS),--targets $(TARGETS)) $(if $(ACTS),--acts $(ACTS))
+
+bench: $(VENV) $(DESCRIPTORS) ## measure every budget of the design: QUICK=1 ROWS=
+	@$(PYTHON) -m benchmarks.bench $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS))
 
 test: $(VENV) $(DESCRIPTORS) ## run every test, unit to end-to-end against the real servers
 	@$(PYTHON) -m pytest

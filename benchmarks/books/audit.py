@@ -1,0 +1,171 @@
+"""The audit: wait until everything has arrived, read all books at one moment, and name what does not agree."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from benchmarks import tenants
+from benchmarks.books import api, difference, settling, stores
+from benchmarks.books import claims as client_book
+from benchmarks.books.api import Shown
+from benchmarks.books.claims import Claims, Key
+from benchmarks.books.difference import Difference
+from benchmarks.books.settling import EVERYTHING
+from benchmarks.books.stores import Sums
+from benchmarks.mesh import Description
+from benchmarks.tenants import Company, Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The same scans as each book counts them, over all companies that were looked at."""
+
+    accepted: int | None
+    """By the client's book; None without one."""
+    unknown_stored: int | None
+    """Stored, and the client was not told what became of them; None without its book."""
+    stored: int
+    rolled_up: int
+    metered: int
+    """By GetUsage, in the current month."""
+    invoiced: int
+    """By PreviewInvoice."""
+    enriched: int
+    dead_letters: int
+    """Open ones, of the recorder and of enrichment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit has found."""
+
+    companies: int
+    counts: Counts
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What one snapshot held."""
+
+    quiet: bool
+    """Whether nothing was on its way."""
+    sums: dict[int, Sums]
+    keys: frozenset[Key]
+    """The scans on record; read only to be held against a client's book."""
+    differences: Sequence[Difference]
+
+
+async def audit(
+    description: Description,
+    *,
+    companies: Collection[int] | None = None,
+    claims: Claims | None = None,
+    exact_quota: bool = False,
+) -> Report:
+    """Compare the books of a running mesh.
+
+    What is found while scans go on arriving is looked for once more, and is a difference if it is there again.
+
+    Args:
+        description: mesh.json.
+        companies: whose books; None = all.
+        claims: what the clients were told of all scans of these companies.
+        exact_quota: whether nothing that the quota remembers was lost, and nobody decided in its place.
+
+    Raises:
+        NotSettled: what was accepted does not arrive, or a store does not answer.
+        ApiError: the API does not answer.
+    """
+    stored = await _look(description, companies, claims)
+    found = list(stored.differences)
+    if found and not stored.quiet:
+        stored = await _look(description, companies, claims)
+        found = _in_both(found, stored.differences)
+    async with tenants.platform(description) as admin:
+        if exact_quota:
+            found += await _undercounts(admin, stored)
+        shown = {company_id: await api.read(Company(admin, company_id)) for company_id in stored.sums}
+        found += await _api_differences(description, shown, stored)
+        found += await _quotas(description, admin, stored)
+    counts = _counts(stored, shown.values(), claims)
+    return Report(len(stored.sums), counts, tuple(difference.lines(found)))
+
+
+async def _look(description: Description, companies: Collection[int] | None, claims: Claims | None) -> Stored:
+    """Wait until everything has arrived, then read the stores at one moment."""
+    async with settling.queues(description) as queues:
+        cut = await queues.settle()
+        before = await queues.look()
+        async with stores.snapshot(description, companies) as books:
+            quiet = settling.quiet(before, await queues.look())
+            return await _read(books, claims, cut, quiet=quiet)
+
+
+async def _read(books: stores.Snapshot, claims: Claims | None, cut: datetime, *, quiet: bool) -> Stored:
+    differences = await books.differences(EVERYTHING if quiet else cut)
+    keys: frozenset[Key] = frozenset()
+    if claims is not None:
+        keys = await books.stored()
+        differences += client_book.held_against(claims, keys, await books.dead())
+    sums = {company_id: await books.sums(company_id) for company_id in await books.companies()}
+    return Stored(quiet, sums, keys, differences)
+
+
+def _in_both(first: Iterable[Difference], again: Iterable[Difference]) -> list[Difference]:
+    """Answer what was found again; numbers may have grown meanwhile."""
+    known = {each.key for each in first}
+    return [each for each in again if each.key in known]
+
+
+async def _undercounts(admin: Platform, stored: Stored) -> list[Difference]:
+    checked = [
+        await api.undercount(Company(admin, company_id), sums.metered)
+        for company_id, sums in stored.sums.items()
+    ]
+    return [each for each in checked if each]
+
+
+async def _api_differences(
+    description: Description, shown: dict[int, Shown], stored: Stored
+) -> list[Difference]:
+    """Hold what the API said against the stores before and after."""
+    async with stores.snapshot(description, None) as books:
+        return [
+            each
+            for company_id, said in shown.items()
+            for each in api.held_against(
+                company_id, said, stored.sums[company_id], await books.sums(company_id)
+            )
+        ]
+
+
+async def _quotas(description: Description, admin: Platform, stored: Stored) -> list[Difference]:
+    """Hold the quotas against the ledger, once the watermark has passed."""
+    checked = [
+        await api.quota(Company(admin, company_id), partial(_metered, description, company_id))
+        for company_id in stored.sums
+    ]
+    return [each for each in checked if each]
+
+
+async def _metered(description: Description, company_id: int) -> int:
+    async with stores.snapshot(description, [company_id]) as books:
+        return (await books.sums(company_id)).metered
+
+
+def _counts(stored: Stored, shown: Iterable[Shown], claims: Claims | None) -> Counts:
+    sums, said = list(stored.sums.values()), list(shown)
+    return Counts(
+        accepted=None if claims is None else len(claims.accepted),
+        unknown_stored=None if claims is None else len(claims.unknown & stored.keys),
+        stored=sum(each.stored for each in sums),
+        rolled_up=sum(each.recorded for each in sums),
+        metered=sum(each.metered for each in said),
+        invoiced=sum(each.invoiced for each in said),
+        enriched=sum(each.results for each in sums),
+        dead_letters=sum(each.letters for each in sums),
+    )

@@ -1,0 +1,107 @@
+"""What an answer means: to the books of a client, and by the one rule for devices.
+
+To the books only what was refused before it could be stored is *refused*. A server error is *unknown*: NOT_DURABLE by
+the contract, and whatever else the edge says of a call that it may have passed on before something died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+_DOMAIN = "scanmesh.dev"
+_ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+_RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
+_REFUSED_BEFORE_STORING = frozenset({"RATE_LIMITED", "QUOTA_EXCEEDED", "OVERLOADED"})
+"""With a retry delay, and yet certain: nothing of such a scan was handed on."""
+_KEY_IS_BAD = frozenset(
+    {
+        "CREDENTIALS_INVALID",
+        "TOKEN_EXPIRED",
+        "PERMISSION_DENIED",
+        "ADDRESS_NOT_ALLOWED",
+        "COMPANY_SUSPENDED",
+    }
+)
+
+
+class Fate(StrEnum):
+    """What the client's books say of a scan after an attempt."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class Duty(StrEnum):
+    """What the contract wants of the device next."""
+
+    DONE = "done"
+    AGAIN = "send it again"
+    DROP = "drop it"
+    STOP = "ask for a new key"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one attempt to hand over one scan has led to."""
+
+    fate: Fate
+    reason: str = ""
+    """The ErrorReason; empty if the scan was accepted, or there was no answer of the contract's form."""
+    retry_delay: float | None = None
+    """Seconds."""
+    text: str = ""
+    """Of an answer that is not of the contract's form, or of the lack of any: what was seen instead."""
+
+    @property
+    def duty(self) -> Duty:
+        """Apply the one rule for devices."""
+        if self.fate is Fate.ACCEPTED:
+            return Duty.DONE
+        if self.reason in _KEY_IS_BAD:
+            return Duty.STOP
+        if self.retry_delay is not None or not self.reason:
+            return Duty.AGAIN
+        return Duty.DROP
+
+
+ACCEPTED = Answer(Fate.ACCEPTED)
+
+
+def refusal(reason: str, retry_delay: float | None) -> Answer:
+    """Answer what an error of the contract's form means."""
+    certain = retry_delay is None or reason in _REFUSED_BEFORE_STORING
+    return Answer(Fate.REFUSED if certain else Fate.UNKNOWN, reason, retry_delay)
+
+
+def silence(why: str) -> Answer:
+    """Answer what it means that no answer came, or one that is not of the contract's form."""
+    return Answer(Fate.UNKNOWN, text=why)
+
+
+def of_json(status: int, body: Any) -> Answer:
+    """Read the JSON of an error: google.rpc.Status with its details."""
+    details = {each["@type"]: each for each in body["details"]} if _is_status(body) else {}
+    info = details.get(_ERROR_INFO, {})
+    if info.get("domain") != _DOMAIN:
+        return silence(f"{status} {body}")
+    retry = details.get(_RETRY_INFO)
+    return refusal(info["reason"], None if retry is None else seconds(retry["retryDelay"]))
+
+
+def of_rejection(rejection: Mapping[str, Any]) -> Answer:
+    """Read one entry of a batch's `rejections`."""
+    delay = rejection.get("retryDelay")
+    return refusal(rejection["reason"], None if delay is None else seconds(delay))
+
+
+def seconds(duration: str) -> float:
+    """Read the JSON of a Duration."""
+    return float(duration.removesuffix("s"))
+
+
+def _is_status(body: Any) -> bool:
+    return isinstance(body, dict) and isinstance(body.get("details"), list)

@@ -1,0 +1,47 @@
+"""The mesh that is looked at: the caller's, or one of the harness's own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from deploy.local import settings
+from deploy.local.mesh import Mesh
+from deploy.local.settings import ROOT
+
+Description = Mapping[str, Any]
+"""mesh.json, as it was read. Addresses stay as long as the mesh lives; process ids change with every restart."""
+BUILD = ROOT / "build"
+"""Where reports and meshes of the harness's own lie."""
+
+
+def running() -> Mesh:
+    """Answer the mesh that the caller's `SCANMESH_*` variables describe; whether it runs, `describe` says."""
+    return Mesh.of(settings.load(os.environ))
+
+
+@contextmanager
+def own(*, replicas: int = 1, environment: Mapping[str, Mapping[str, str]] | None = None) -> Iterator[Mesh]:
+    """Start a mesh in a home and on ports of its own, with the configuration of production; stop and remove it.
+
+    Args:
+        replicas: processes of each service and worker.
+        environment: variables that are added to those of a process, by its name in mesh.json.
+
+    Raises:
+        MeshError: it does not start.
+    """
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mesh-", dir=BUILD) as home:
+        mesh = Mesh(Path(home), replicas=replicas)
+        for process, variables in (environment or {}).items():
+            mesh.environment(process, variables)
+        try:
+            mesh.up(tied=True)
+            yield mesh
+        finally:
+            mesh.down()

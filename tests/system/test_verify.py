@@ -1,0 +1,354 @@
+"""`make verify`: books that agree are told in numbers, and every difference by company and id.
+
+Each way in which they may disagree is planted into the stores of a company of its own; one audit then looks at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import asyncpg
+import pytest
+
+from benchmarks.books import settling
+from benchmarks.books.audit import Report, audit
+from benchmarks.books.claims import Claims
+from benchmarks.books.settling import NotSettled
+from deploy.local.mesh import Mesh
+from deploy.local.settings import ROOT
+from tests.system.actors import Company, Operator, scan
+
+SCANS = 5
+SOME = "scan_id = (SELECT min(scan_id::text)::uuid FROM ingest.scan_ids WHERE company_id = $1)"
+OTHER = "01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+class Tampering(NamedTuple):
+    """A change of one company's rows behind everybody's back, and what is said of it."""
+
+    table: str
+    change: str
+    subject: str
+    problem: str
+
+
+def _letter(consumer: str) -> str:
+    """Copy the company's letter into one of another scan."""
+    return f"""INSERT INTO ingest.dead_letters
+        SELECT letter.company_id, gen_random_uuid(), id.scan_id, '{consumer}', 'INTERNAL', 3, fail_time,
+            letter.message_id, letter.index, letter.scanner_id, letter.region, letter.lane, id.accept_time,
+            letter.scan, letter.payload, NULL
+        FROM ingest.dead_letters AS letter JOIN ingest.scan_ids AS id USING (company_id)
+        WHERE company_id = $1 AND id.{SOME}"""
+
+
+TAMPERINGS = [
+    Tampering(
+        "ingest.scan_events",
+        f"""INSERT INTO ingest.scan_events SELECT company_id, accept_time + interval '1 ms', scan_id, scanner_id,
+            kind, lane, region, scan_time, content FROM ingest.scan_events WHERE company_id = $1 AND {SOME}""",
+        "scan ",
+        "is stored more than once",
+    ),
+    Tampering(
+        "ingest.scan_events",
+        f"DELETE FROM ingest.scan_events WHERE company_id = $1 AND {SOME}",
+        "scan ",
+        "is in the deduplication, and not stored",
+    ),
+    Tampering(
+        "ingest.scan_events",
+        f"UPDATE ingest.scan_events SET lane = 'bulk' WHERE company_id = $1 AND {SOME}",
+        "cell ",
+        "the ledger does not bill what is stored",
+    ),
+    Tampering(
+        "ingest.scan_ids",
+        f"DELETE FROM ingest.scan_ids WHERE company_id = $1 AND {SOME}",
+        "scan ",
+        "is stored, and not in the deduplication as it is stored",
+    ),
+    Tampering(
+        "ingest.scan_ids",
+        f"UPDATE ingest.scan_ids SET accept_time = accept_time + interval '1 s' WHERE company_id = $1 AND {SOME}",
+        "scan ",
+        "is stored, and not in the deduplication as it is stored",
+    ),
+    Tampering(
+        "ingest.scan_ids",
+        f"UPDATE ingest.scan_ids SET dead = true WHERE company_id = $1 AND {SOME}",
+        "scan ",
+        "is dead, and has no open dead letter",
+    ),
+    Tampering(
+        "ingest.dead_letters",
+        _letter("ingest_recorder"),
+        "scan ",
+        "has an open dead letter of the recorder, and is not dead",
+    ),
+    Tampering(
+        "ingest.dead_letters",
+        f"UPDATE ingest.dead_letters SET scan_id = '{OTHER}' WHERE company_id = $1",
+        f"scan {OTHER}",
+        "has a dead letter because its id was used before, and it was not",
+    ),
+    Tampering(
+        "ingest.dead_letters",
+        _letter("enrichment_barcode"),
+        "scan ",
+        "has an open dead letter of enrichment, and did not fail there",
+    ),
+    Tampering(
+        "enrichment.results",
+        f"DELETE FROM enrichment.results WHERE company_id = $1 AND {SOME}",
+        "scan ",
+        "is stored, and has no result of enrichment",
+    ),
+    Tampering(
+        "enrichment.results",
+        f"UPDATE enrichment.results SET scan_id = '{OTHER}' WHERE company_id = $1 AND {SOME}",
+        f"scan {OTHER}",
+        "has a result of enrichment, and is not stored as that says",
+    ),
+    Tampering(
+        "enrichment.results",
+        f"UPDATE enrichment.results SET state = 'failed', tries = 3, result = NULL WHERE company_id = $1 AND {SOME}",
+        "scan ",
+        "failed in enrichment, and has no open dead letter",
+    ),
+    Tampering(
+        "ingest.rollup_minutes",
+        "UPDATE ingest.rollup_minutes SET recorded = recorded + 1 WHERE company_id = $1",
+        "minute ",
+        "the statistics by the minute do not count what there is",
+    ),
+    Tampering(
+        "ingest.rollup_minutes",
+        "DELETE FROM ingest.rollup_minutes WHERE company_id = $1",
+        "minute ",
+        "the statistics by the minute do not count what there is",
+    ),
+    Tampering(
+        "ingest.rollup_hours",
+        "UPDATE ingest.rollup_hours SET enriched = enriched - 1 WHERE company_id = $1",
+        "hour ",
+        "the statistics by the hour do not count what there is",
+    ),
+    Tampering(
+        "ingest.rollup_hours",
+        "UPDATE ingest.rollup_hours SET failed = failed + 1 WHERE company_id = $1",
+        "hour ",
+        "the statistics by the hour do not count what there is",
+    ),
+    Tampering(
+        "billing.ledger",
+        "DELETE FROM billing.ledger WHERE company_id = $1",
+        "cell ",
+        "the ledger does not bill what is stored",
+    ),
+    Tampering(
+        "billing.ledger",
+        """INSERT INTO billing.ledger (company_id, event_id, meter, quantity, cell_time, period, kind, region, lane,
+            scanners, digest, record_time) SELECT company_id, gen_random_uuid(), meter, quantity, cell_time, period,
+            kind, region, lane, scanners, digest, record_time FROM billing.ledger WHERE company_id = $1""",
+        "cell ",
+        "the ledger does not bill what is stored",
+    ),
+    Tampering(
+        "billing.ledger",
+        "UPDATE billing.ledger SET quantity = quantity + 1 WHERE company_id = $1",
+        "usage event ",
+        "is another quantity than its scanners add up to",
+    ),
+    Tampering(
+        "billing.totals",
+        "UPDATE billing.totals SET quantity = quantity + 1 WHERE company_id = $1",
+        "20",
+        "the total is not what the ledger adds up to",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def companies(mesh: Mesh, platform: Operator) -> list[Company]:
+    """Companies with a few scans each, one of them sent twice and one sent again as another one."""
+    edge = mesh.describe()["edge"]["http"]
+    made = [Company(edge, platform) for _ in range(len(TAMPERINGS) + 1)]
+    for company in made:
+        _scan(company)
+    return made
+
+
+def _scan(company: Company) -> None:
+    device = company.scanner()
+    scans = [scan() for _ in range(SCANS)]
+    for sent in ([*scans, scans[0]], [scans[1], {**scans[2], "location": "elsewhere"}]):
+        answer = device.http.insist("POST", "/v1/scans:batch", {"scans": sent})
+        assert not answer.body["rejections"]
+
+
+@pytest.fixture(scope="module")
+def clean(mesh: Mesh, companies: list[Company]) -> Report:
+    return asyncio.run(audit(mesh.describe(), companies=[company.id for company in companies]))
+
+
+def test_books_that_agree_are_told_in_numbers(clean: Report, companies: list[Company]) -> None:
+    assert clean.differences == ()
+    number = SCANS * len(companies)
+    counts = clean.counts
+    assert {counts.stored, counts.rolled_up, counts.metered, counts.invoiced, counts.enriched} == {number}
+    assert (clean.companies, counts.dead_letters, counts.accepted) == (len(companies), len(companies), None)
+
+
+def test_every_difference_is_told_with_its_company_and_id(
+    mesh: Mesh, companies: list[Company], clean: Report
+) -> None:
+    untouched, *others = companies
+    pairs = list(zip(others, TAMPERINGS, strict=True))
+    ids = [company.id for company in companies]
+    report = asyncio.run(_audited(mesh.describe(), pairs, ids))
+    told = {
+        company.id: [line for line in report.differences if f"company {company.id}:" in line]
+        for company in companies
+    }
+    assert told[untouched.id] == []
+    for company, tampering in pairs:
+        beginning = f"company {company.id}: {tampering.subject}"
+        found = [
+            line for line in told[company.id] if line.startswith(beginning) and tampering.problem in line
+        ]
+        assert found, (tampering, told[company.id])
+    assert asyncio.run(audit(mesh.describe(), companies=ids)).differences == ()
+
+
+async def _audited(
+    description: dict[str, Any], pairs: Sequence[tuple[Company, Tampering]], ids: list[int]
+) -> Report:
+    connection = await asyncpg.connect(description["postgres"])
+    try:
+        async with _tampered(connection, pairs):
+            return await audit(description, companies=ids)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _tampered(
+    connection: asyncpg.Connection, pairs: Sequence[tuple[Company, Tampering]]
+) -> AsyncIterator[None]:
+    """Change the rows, and put back what was there."""
+    kept = [
+        await connection.fetch(f"SELECT * FROM {tampering.table} WHERE company_id = $1", company.id)
+        for company, tampering in pairs
+    ]
+    try:
+        for company, tampering in pairs:
+            changed = await connection.execute(tampering.change, company.id)
+            assert not changed.endswith(" 0"), tampering
+        yield
+    finally:
+        for (company, tampering), rows in zip(pairs, kept, strict=True):
+            schema, _, table = tampering.table.partition(".")
+            await connection.execute(f"DELETE FROM {tampering.table} WHERE company_id = $1", company.id)
+            await connection.copy_records_to_table(table, schema_name=schema, records=map(tuple, rows))
+
+
+def test_what_clients_were_told_is_held_against_what_is_stored(
+    mesh: Mesh, companies: list[Company], clean: Report
+) -> None:
+    company = companies[0]
+    stored = {(company.id, each["scanId"]) for each in _listed(company)}
+    refused, unsent, *rest = sorted(stored)
+    lost = (company.id, OTHER)
+    claims = Claims({*rest, lost}, {rest[0]}, {refused})
+    report = asyncio.run(audit(mesh.describe(), companies=[company.id], claims=claims))
+    assert report.differences == (
+        f"company {company.id}: scan {OTHER}: accepted, and neither stored nor in a dead letter",
+        f"company {company.id}: scan {refused[1]}: refused in every attempt, and stored",
+        f"company {company.id}: scan {unsent[1]}: stored, and nobody has sent it",
+    )
+    assert report.counts.accepted == len(claims.accepted)
+
+
+def _listed(company: Company) -> list[dict[str, Any]]:
+    answer = company.reader.insist("GET", "/v1/scans")
+    scans: list[dict[str, Any]] = answer.body["scans"]
+    return scans
+
+
+def test_the_command_exits_by_what_it_has_found(
+    mesh: Mesh, companies: list[Company], clean: Report, tmp_path: Path
+) -> None:
+    one, other = companies[:2]
+    assert _verify(mesh.home.root, one).returncode == 0
+    with _broken(mesh, other):
+        found = _verify(mesh.home.root, one, other)
+    assert (found.returncode, "is stored, and has no result" in found.stdout) == (1, True)
+    nothing = _verify(tmp_path, one)
+    assert nothing.returncode == 2
+    assert "no mesh is up" in nothing.stderr
+
+
+@contextmanager
+def _broken(mesh: Mesh, company: Company) -> Iterator[None]:
+    tampering = next(
+        each for each in TAMPERINGS if each.problem == "is stored, and has no result of enrichment"
+    )
+
+    async def run(step: str) -> None:
+        connection = await asyncpg.connect(mesh.describe()["postgres"])
+        try:
+            if step == "break":
+                kept.extend(
+                    await connection.fetch(
+                        "SELECT * FROM enrichment.results WHERE company_id = $1", company.id
+                    )
+                )
+                await connection.execute(tampering.change, company.id)
+            else:
+                await connection.execute("DELETE FROM enrichment.results WHERE company_id = $1", company.id)
+                await connection.copy_records_to_table(
+                    "results", schema_name="enrichment", records=map(tuple, kept)
+                )
+        finally:
+            await connection.close()
+
+    kept: list[asyncpg.Record] = []
+    asyncio.run(run("break"))
+    try:
+        yield
+    finally:
+        asyncio.run(run("mend"))
+
+
+def _verify(home: Path, *companies: Company) -> subprocess.CompletedProcess[str]:
+    chosen = [word for company in companies for word in ("--company", str(company.id))]
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks.books", *chosen],
+        cwd=ROOT,
+        env={**os.environ, "SCANMESH_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_work_that_does_not_arrive_is_said_with_its_queue(mesh: Mesh, companies: list[Company]) -> None:
+    async def settle() -> None:
+        async with settling.queues(mesh.describe()) as queues:
+            await queues.settle(0.3)
+
+    mesh.hold("ingest-recorder")
+    try:
+        _scan(companies[0])
+        with pytest.raises(NotSettled, match=r"SCANS holds [0-9]+ messages"):
+            asyncio.run(settle())
+    finally:
+        mesh.release("ingest-recorder")

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from benchmarks.books import api, claims, difference, settling
+from benchmarks.books.api import Shown
+from benchmarks.books.claims import Claims
+from benchmarks.books.difference import Difference
+from benchmarks.books.settling import Queue
+from benchmarks.books.stores import Sums, checks
+
+SUMS = Sums(stored=9, recorded=9, enriched=8, failed=1, results=8, letters=1, metered=9)
+SHOWN = Shown(recorded=9, enriched=8, failed=1, metered=9, invoiced=9)
+A, B, C, D = ((1, name) for name in "abcd")
+
+
+def test_every_check_says_what_is_wrong_and_has_a_query():
+    assert len(checks()) >= 15
+    problems = [check.problem for check in checks()]
+    assert len(set(problems)) == len(problems)
+    assert all("SELECT company_id, format(" in check.query for check in checks())
+
+
+@pytest.mark.parametrize(
+    ("told", "stored", "dead", "wrong"),
+    [
+        (Claims({A}, {B}, {C}), {A}, set(), []),
+        (Claims({A}, {B}, {C}), {A, B}, set(), []),
+        (Claims({A}, {B}, {C}), set(), {A}, []),
+        (Claims({A}, {B}, {C}), {B}, set(), [(A, "accepted, and neither stored nor in a dead letter")]),
+        (Claims({A}, {B}, {C}), {A, C}, {C}, [(C, "refused in every attempt, and stored")]),
+        (Claims({A}, {B}, {C}), {A, D}, set(), [(D, "stored, and nobody has sent it")]),
+    ],
+)
+def test_the_clients_book_is_held_against_the_stored_scans(told, stored, dead, wrong):
+    found = list(claims.held_against(told, stored, dead))
+    assert found == [Difference(key[0], f"scan {key[1]}", problem) for key, problem in wrong]
+
+
+def test_what_the_api_shows_must_be_what_the_stores_hold():
+    assert list(api.held_against(1, SHOWN, SUMS, SUMS)) == []
+    for name in ("recorded", "enriched", "failed", "metered", "invoiced"):
+        [found] = api.held_against(1, replace(SHOWN, **{name: 7}), SUMS, SUMS)
+        assert found.detail.startswith("7, ")
+
+
+def test_what_the_api_shows_may_grow_while_it_is_asked():
+    grown = replace(SUMS, recorded=12, metered=12)
+    assert list(api.held_against(1, replace(SHOWN, recorded=11, metered=10, invoiced=12), SUMS, grown)) == []
+    [found] = api.held_against(1, replace(SHOWN, recorded=13), SUMS, grown)
+    assert found.subject == "GetScanStats, recorded"
+
+
+@dataclass
+class ShownQuota:
+    """A company as far as its quota is looked at."""
+
+    used: int
+    limit: int = 100
+    id: int = 1
+
+    async def limits(self):
+        return {"company.month": {"limit": str(self.limit), "remaining": str(max(0, self.limit - self.used))}}
+
+
+async def _nine():
+    return 9
+
+
+async def test_a_quota_that_agrees_with_the_ledger_is_no_difference():
+    assert await api.quota(ShownQuota(9), _nine) is None
+    assert await api.quota(ShownQuota(9, limit=8), _nine) is None  # at its end it does not count on
+
+
+@pytest.mark.parametrize("used", [8, 10])
+async def test_a_quota_that_stays_off_the_ledger_is_a_difference(used, monkeypatch):
+    monkeypatch.setattr(api, "_WATERMARK_SECONDS", -1.0)
+    found = await api.quota(ShownQuota(used), _nine)
+    assert found is not None
+    assert found.detail == f"{used} are used, 9 are in the ledger"
+
+
+async def test_a_quota_may_know_of_more_than_the_ledger_but_never_of_less():
+    assert await api.undercount(ShownQuota(10), 9) is None
+    found = await api.undercount(ShownQuota(8), 9)
+    assert found is not None
+    assert found.problem == "knows of less than is in the ledger"
+
+
+def test_a_mesh_is_quiet_when_nothing_was_on_its_way_between_two_looks():
+    empty = (Queue("SCANS", 0, 8, 7), Queue("USAGE", 0, 4, 3))
+    assert settling.quiet(empty, empty)
+    assert not settling.quiet(empty, (Queue("SCANS", 1, 8, 8), empty[1]))
+    assert not settling.quiet(empty, (Queue("SCANS", 0, 9, 8), empty[1]))  # it came and went
+    waiting = (Queue("SCANS", 1, 7, 7), empty[1])
+    assert not settling.quiet(waiting, waiting)
+
+
+def test_of_many_alike_the_first_are_written_down_and_the_rest_counted():
+    many = [Difference(1, f"scan {number}", "is lost") for number in range(23)]
+    written = list(difference.lines([*many, Difference(2, "scan x", "is lost", "told")]))
+    assert len(written) == 22
+    assert written[20:] == ["company 1: 3 more: is lost", "company 2: scan x: is lost (told)"]
