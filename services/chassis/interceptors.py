@@ -30,6 +30,7 @@ from services.chassis.errors import (
     Reason,
     trailing_metadata,
 )
+from services.chassis.stopping import Calls
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 """Larger requests are refused (CONTRACT section 1); gRPC itself takes twice that, so that we are the ones to say it."""
@@ -83,7 +84,7 @@ class Call:
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 
 
-def standard(verifier: identity.Verifier, clock: Clock) -> Sequence[Layer]:
+def standard(verifier: identity.Verifier, clock: Clock, calls: Calls) -> Sequence[Layer]:
     """Answer the layers of every service, outermost first.
 
     `errors` stands inside of what must see the outcome and outside of all that may raise; `identified` comes before
@@ -93,6 +94,7 @@ def standard(verifier: identity.Verifier, clock: Clock) -> Sequence[Layer]:
         traced,
         measured,
         errors,
+        calls.joined,
         timed,
         identified(verifier, clock),
         validated,

@@ -22,11 +22,14 @@ from services.chassis.clock import Clock, now
 from services.chassis.errors import MeshError
 from services.chassis.identity import Verifier
 from services.chassis.settings import ServerSettings
+from services.chassis.stopping import Calls
 
 Need = Callable[[], Awaitable[None]]
 """Returns when a dependency works, raises a MeshError when it does not."""
 
 _PROBE_SECONDS = 1.0
+_FINISH_SHARE = 0.8
+"""Of the grace: the rest is for the answers of calls that were ended."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 OPTIONS = (
@@ -55,7 +58,8 @@ class Server:
     """Serves what is added to it, until it is told to stop."""
 
     def __init__(self, settings: ServerSettings, *, verifier: Verifier, clock: Clock = now) -> None:
-        layers = interceptors.standard(verifier, clock)
+        self._calls = Calls()
+        layers = interceptors.standard(verifier, clock, self._calls)
         self._settings = settings
         self._server = grpc.aio.server(interceptors=[interceptors.Interceptor(layers)], options=OPTIONS)
         self._health = health.aio.HealthServicer()
@@ -103,11 +107,15 @@ class Server:
         self._ending.set()
 
     async def stop(self) -> None:
-        """Say NOT_SERVING first, so that the edge looks elsewhere; then let calls in progress finish."""
+        """Say NOT_SERVING first, so that the edge looks elsewhere; then let calls in progress finish, or end them."""
         if self._probing is not None:
             self._probing.cancel()
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(self._settings.stop_grace.total_seconds())
+        grace = self._settings.stop_grace.total_seconds()
+        stopping = asyncio.create_task(self._server.stop(grace))
+        await asyncio.wait([stopping], timeout=_FINISH_SHARE * grace)
+        self._calls.end()
+        await stopping
         _log.info("stopped")
 
     async def _probe(self) -> None:

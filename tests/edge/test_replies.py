@@ -199,6 +199,7 @@ def test_a_request_that_trickles_in_times_out(start_edge: EdgeStarter) -> None:
     ("code", "refusal"),
     [
         (grpc.StatusCode.UNAVAILABLE, UNAVAILABLE),
+        (grpc.StatusCode.CANCELLED, UNAVAILABLE),
         (grpc.StatusCode.DEADLINE_EXCEEDED, LATE),
         (grpc.StatusCode.INTERNAL, INTERNAL),
         (grpc.StatusCode.UNKNOWN, INTERNAL),

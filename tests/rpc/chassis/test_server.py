@@ -12,11 +12,12 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc
 
+from services.chassis.errors import Unavailable
 from services.chassis.identity import Verifier
 from services.chassis.server import RpcNotInRoles, Server
 from services.chassis.settings import ServerSettings
 from tests.rpc.chassis.scripted import NAME, Scripted
-from tests.servers.rpc import broken, serving
+from tests.servers.rpc import broken, failure, serving
 
 EMPTY = ingest_pb2.SubmitScanRequest()
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -86,18 +87,21 @@ async def test_a_stopping_server_says_so_finishes_what_it_began_and_begins_nothi
             await stopping
 
 
-async def test_a_stop_waits_no_longer_than_the_grace(verifier: Verifier, scanner: Any) -> None:
+async def test_what_does_not_finish_within_the_grace_is_told_to_come_again(
+    verifier: Verifier, scanner: Any
+) -> None:
     slow = Slow()
     async with (
         serving(verifier, Scripted(slow.behaviour).added(), grace=timedelta(seconds=0.2)) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         stub = ingest_pb2_grpc.IngestServiceStub(channel)
-        in_progress = asyncio.ensure_future(broken(stub.SubmitScan(EMPTY, metadata=scanner)))
+        in_progress = asyncio.ensure_future(failure(stub.SubmitScan(EMPTY, metadata=scanner)))
         await slow.begun.wait()
         async with asyncio.timeout(3):
             await server.stop()
-        assert (await in_progress).code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        error = await in_progress
+        assert (type(error), bool(error.retry_delay)) == (Unavailable, True)
 
 
 async def test_after_a_stop_the_port_is_free(verifier: Verifier) -> None:
