@@ -139,10 +139,11 @@ def _publish(*streams: Stream) -> list[str]:
 
 
 def _take(*queues: Stream) -> list[str]:
-    """Answer the subjects on which the messages of work queues are asked for and acknowledged."""
+    """Answer the subjects on which the messages of work queues are asked for, acknowledged, and found when left behind."""
     taken = [f"{queue.name}.{durable.name}" for queue in queues for durable in queue.durables]
     asked = [f"$JS.API.CONSUMER.MSG.NEXT.{durable}" for durable in taken]
-    return [*asked, *(f"$JS.ACK.{durable}.>" for durable in taken)]
+    by_number = [f"$JS.API.STREAM.MSG.{verb}.{queue.name}" for queue in queues for verb in ("GET", "DELETE")]
+    return [*asked, *(f"$JS.ACK.{durable}.>" for durable in taken), *by_number]
 
 
 def _follow(*streams: Stream) -> list[str]:

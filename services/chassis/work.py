@@ -20,6 +20,7 @@ from services.chassis import telemetry
 from services.chassis.attempts import Attempts
 from services.chassis.bus import Bus
 from services.chassis.errors import Unavailable
+from services.chassis.leftovers import Leftovers
 from services.chassis.pull import Delivery, Puller, pulling
 from services.chassis.server import Need
 from services.chassis.subjects import Durable, Stream
@@ -108,8 +109,9 @@ class Worker:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _work(self, puller: Puller) -> None:
+        leftovers = Leftovers(self._bus, self._stream, self._durable)
         while True:
-            deliveries = await puller.fetch(self._at_once)
+            deliveries = await leftovers.due(self._at_once) or await puller.fetch(self._at_once)
             if deliveries:
                 await _finished(asyncio.create_task(self._decide_held(deliveries)))
 
