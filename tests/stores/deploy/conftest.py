@@ -11,6 +11,7 @@ import pytest
 from deploy.local import nats
 from deploy.local.binaries import in_wheel
 from deploy.local.home import Home
+from deploy.local.parts import NotReady
 from deploy.local.passwords import Passwords
 from deploy.local.readiness import http_ok
 from deploy.local.settings import Settings
@@ -53,7 +54,7 @@ async def provisioned(site: Site, bus_server: Path) -> Site:
     async def healthy() -> bool:
         try:
             await http_ok(site.ports["nats.monitor"], "/healthz")
-        except OSError:
+        except (OSError, NotReady):
             return False
         return True
 
