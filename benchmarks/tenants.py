@@ -18,6 +18,9 @@ from benchmarks.mesh import Description
 UNREACHED = 10**9
 """A limit that is on and never reached."""
 _OK = 200
+_PAGE = 1_000
+_LOOKED_BACK = timedelta(days=40)
+"""Longer ago no scan was scanned that is accepted now, and no plan hides what is as young."""
 _CALL_SECONDS = 15.0
 _INSIST_SECONDS = 60.0
 _PAUSE_SECONDS = 0.2
@@ -131,14 +134,29 @@ class Company:
         return sum(int(line["quantity"]) for line in lines if line["meter"] == "scans")
 
     async def statistics(self) -> dict[str, int]:
-        """Answer how many scans were recorded, enriched and failed in all the time in which one may have been scanned."""
-        now = datetime.now(UTC)
-        span = {"startTime": _iso(now - timedelta(days=40)), "endTime": _iso(now + timedelta(days=3))}
+        """Answer how many scans were recorded, enriched and failed, by their scan times since the horizon."""
+        span = {"startTime": _iso(horizon()), "endTime": _iso(datetime.now(UTC) + timedelta(days=3))}
         asked = {"companyId": self.id, "bucket": "day", **span}
         buckets = (await self.platform.call("GET", "/v1/stats", params=asked))["buckets"]
         return {
             name: sum(int(bucket[name]) for bucket in buckets) for name in ("recorded", "enriched", "failed")
         }
+
+    async def listed(self) -> int:
+        """Count the scans accepted since the horizon, page by page."""
+        asked = {"companyId": self.id, "pageSize": _PAGE, "startTime": _iso(horizon())}
+        token, count = "", 0
+        while True:
+            page = await self.platform.call("GET", "/v1/scans", params={**asked, "pageToken": token})
+            count += len(page["scans"])
+            token = page["nextPageToken"]
+            if not token:
+                return count
+
+
+def horizon() -> datetime:
+    """Answer the begin of the day from which on scans are counted."""
+    return (datetime.now(UTC) - _LOOKED_BACK).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @asynccontextmanager

@@ -15,9 +15,11 @@ from benchmarks.books.stores import Sums
 from benchmarks.tenants import Company
 
 _QUOTA = "company.month"
-_WATERMARK_SECONDS = 45.0
+WATERMARK_SECONDS = 45.0
 """It is at most some 25 s behind on a mesh where nothing is on its way."""
 _PAUSE_SECONDS = 0.5
+_MOST_LISTED = 20_000
+"""Of a company with more scans a thousand pages would be read; the stores are compared all the same."""
 
 Look = Callable[[], Awaitable[int]]
 """Answers how many scans of the month are in the ledger now."""
@@ -35,12 +37,16 @@ class Shown:
     """By GetUsage, of the current month."""
     invoiced: int
     """By PreviewInvoice."""
+    listed: int | None
+    """By the pages of ListScans; None if there are too many."""
 
 
-async def read(company: Company) -> Shown:
-    """Ask the API."""
+async def read(company: Company, stored: int) -> Shown:
+    """Ask the API about a company that has some `stored` scans."""
     counts = await company.statistics()
-    return Shown(**counts, metered=await company.usage(), invoiced=await company.invoiced())
+    metered, invoiced = await company.usage(), await company.invoiced()
+    listed = await company.listed() if stored <= _MOST_LISTED else None
+    return Shown(**counts, metered=metered, invoiced=invoiced, listed=listed)
 
 
 def held_against(company_id: int, shown: Shown, before: Sums, after: Sums) -> Iterator[Difference]:
@@ -51,15 +57,21 @@ def held_against(company_id: int, shown: Shown, before: Sums, after: Sums) -> It
         "GetScanStats, failed": (before.failed, shown.failed, after.failed),
         "GetUsage, scans": (before.metered, shown.metered, after.metered),
         "PreviewInvoice, scans": (before.metered, shown.invoiced, after.metered),
+        "ListScans": (before.stored, shown.listed, after.stored),
     }
     for what, (low, number, high) in compared.items():
-        if not min(low, high) <= number <= max(low, high):
+        if number is not None and not min(low, high) <= number <= max(low, high):
             yield Difference(company_id, what, "is not what the stores hold", f"{number}, they hold {high}")
 
 
-async def quota(company: Company, look: Look) -> Difference | None:
-    """Compare what the quota takes for used with the ledger, when the watermark has passed all that was accepted."""
-    until = asyncio.get_running_loop().time() + _WATERMARK_SECONDS
+async def quota(company: Company, look: Look, until: float) -> Difference | None:
+    """Compare what the quota takes for used with the ledger, when the watermark has passed all that was accepted.
+
+    Args:
+        company: whose quota.
+        look: reads the ledger.
+        until: when the watermark has passed for certain, by the loop's clock.
+    """
     while True:
         before = await look()
         limit = (await company.limits()).get(_QUOTA)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 import nats
 from nats import errors
 from nats.aio.client import Client
+from nats.js import api
 
 from benchmarks.mesh import Description
 
@@ -68,15 +69,27 @@ class Queues:
             held = (await self._one(name)).last_sequence
             while (queue := await self._one(name)).messages and queue.first_sequence <= held:
                 if asyncio.get_running_loop().time() > until:
-                    raise NotSettled(
-                        f"{name} holds {queue.messages} messages after {seconds:.0f} s, "
-                        f"the first has the sequence {queue.first_sequence}"
-                    )
+                    held_up = f"{name} holds {queue.messages} messages after {seconds:.0f} s"
+                    raise NotSettled(f"{held_up}: {await self._stuck(queue)}")
                 await asyncio.sleep(_LOOK_SECONDS)
         return cut
 
+    async def _stuck(self, queue: Queue) -> str:
+        """Describe the first message of a queue, and how far its consumers say they are."""
+        jetstream = self._client.jetstream(timeout=_CALL_SECONDS)
+        try:
+            first = await jetstream.get_msg(queue.name, queue.first_sequence)
+            consumers = await jetstream.consumers_info(queue.name)
+        except (OSError, errors.Error) as error:
+            return f"it cannot be looked at: {error!r}"
+        where = f"the first has the sequence {queue.first_sequence} on {first.subject}"
+        return "; ".join([f"{where}, the last {queue.last_sequence}", *map(_described, consumers)])
+
     async def _one(self, name: str) -> Queue:
-        state = (await self._client.jetstream(timeout=_CALL_SECONDS).stream_info(name)).state
+        try:
+            state = (await self._client.jetstream(timeout=_CALL_SECONDS).stream_info(name)).state
+        except (OSError, errors.Error) as error:
+            raise NotSettled(f"the bus does not answer how {name} is: {error!r}") from error
         return Queue(name, state.messages, state.first_seq, state.last_seq)
 
 
@@ -89,7 +102,10 @@ async def queues(description: Description) -> AsyncIterator[Queues]:
     """
     try:
         client = await nats.connect(
-            description["nats"], connect_timeout=_CALL_SECONDS, max_reconnect_attempts=_RECONNECTS
+            description["nats"],
+            connect_timeout=_CALL_SECONDS,
+            max_reconnect_attempts=_RECONNECTS,
+            error_cb=_raised_as_well,
         )
     except (OSError, errors.Error) as error:
         raise NotSettled(f"the bus does not answer: {error!r}") from error
@@ -97,6 +113,18 @@ async def queues(description: Description) -> AsyncIterator[Queues]:
         yield Queues(client)
     finally:
         await client.close()
+
+
+async def _raised_as_well(_: Exception) -> None:
+    """Write nothing: whoever called hears of the error."""
+
+
+def _described(consumer: api.ConsumerInfo) -> str:
+    floor = 0 if consumer.ack_floor is None else consumer.ack_floor.stream_seq
+    return (
+        f"{consumer.name} has let go of all up to {floor}, has {consumer.num_ack_pending} out"
+        f" and {consumer.num_pending} to come"
+    )
 
 
 def quiet(before: tuple[Queue, ...], after: tuple[Queue, ...]) -> bool:

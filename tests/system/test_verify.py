@@ -9,7 +9,9 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -352,3 +354,29 @@ def test_work_that_does_not_arrive_is_said_with_its_queue(mesh: Mesh, companies:
             asyncio.run(settle())
     finally:
         mesh.release("ingest-recorder")
+
+
+def test_books_agree_while_scans_go_on_arriving(mesh: Mesh, companies: list[Company], clean: Report) -> None:
+    company = companies[0]
+    with _sending(company):
+        first, last = (asyncio.run(audit(mesh.describe(), companies=[company.id])) for _ in range(2))
+    assert first.differences == last.differences == ()
+    assert last.counts.metered > first.counts.metered
+
+
+@contextmanager
+def _sending(company: Company) -> Iterator[None]:
+    """Send scans all the time, each twice."""
+    device, over = company.without_limits().scanner(), threading.Event()
+
+    def send() -> None:
+        while not over.wait(0.02):
+            device.http.insist("POST", "/v1/scans:batch", {"scans": [scan() for _ in range(10)] * 2})
+
+    with ThreadPoolExecutor() as threads:
+        sender = threads.submit(send)
+        try:
+            yield
+        finally:
+            over.set()
+        sender.result()

@@ -12,7 +12,7 @@ from benchmarks.books.settling import Queue
 from benchmarks.books.stores import Sums, checks
 
 SUMS = Sums(stored=9, recorded=9, enriched=8, failed=1, results=8, letters=1, metered=9)
-SHOWN = Shown(recorded=9, enriched=8, failed=1, metered=9, invoiced=9)
+SHOWN = Shown(recorded=9, enriched=8, failed=1, metered=9, invoiced=9, listed=9)
 A, B, C, D = ((1, name) for name in "abcd")
 
 
@@ -41,14 +41,15 @@ def test_the_clients_book_is_held_against_the_stored_scans(told, stored, dead, w
 
 def test_what_the_api_shows_must_be_what_the_stores_hold():
     assert list(api.held_against(1, SHOWN, SUMS, SUMS)) == []
-    for name in ("recorded", "enriched", "failed", "metered", "invoiced"):
+    for name in ("recorded", "enriched", "failed", "metered", "invoiced", "listed"):
         [found] = api.held_against(1, replace(SHOWN, **{name: 7}), SUMS, SUMS)
         assert found.detail.startswith("7, ")
 
 
 def test_what_the_api_shows_may_grow_while_it_is_asked():
-    grown = replace(SUMS, recorded=12, metered=12)
-    assert list(api.held_against(1, replace(SHOWN, recorded=11, metered=10, invoiced=12), SUMS, grown)) == []
+    grown = replace(SUMS, recorded=12, metered=12, stored=12)
+    shown = replace(SHOWN, recorded=11, metered=10, invoiced=12, listed=11)
+    assert list(api.held_against(1, shown, SUMS, grown)) == []
     [found] = api.held_against(1, replace(SHOWN, recorded=13), SUMS, grown)
     assert found.subject == "GetScanStats, recorded"
 
@@ -70,14 +71,13 @@ async def _nine():
 
 
 async def test_a_quota_that_agrees_with_the_ledger_is_no_difference():
-    assert await api.quota(ShownQuota(9), _nine) is None
-    assert await api.quota(ShownQuota(9, limit=8), _nine) is None  # at its end it does not count on
+    assert await api.quota(ShownQuota(9), _nine, 0.0) is None
+    assert await api.quota(ShownQuota(9, limit=8), _nine, 0.0) is None  # at its end it does not count on
 
 
 @pytest.mark.parametrize("used", [8, 10])
-async def test_a_quota_that_stays_off_the_ledger_is_a_difference(used, monkeypatch):
-    monkeypatch.setattr(api, "_WATERMARK_SECONDS", -1.0)
-    found = await api.quota(ShownQuota(used), _nine)
+async def test_a_quota_that_stays_off_the_ledger_is_a_difference(used):
+    found = await api.quota(ShownQuota(used), _nine, 0.0)
     assert found is not None
     assert found.detail == f"{used} are used, 9 are in the ledger"
 
