@@ -27,6 +27,8 @@ class Scan:
     location: str = ""
     scan_time: datetime | None = None
     """None: a device without a clock."""
+    good: bool = True
+    """Whether the contract wants it accepted."""
 
     def as_json(self) -> dict[str, Any]:
         """Write it as proto3 JSON."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,18 +114,20 @@ class Snapshot:
 
     async def stored(self) -> frozenset[Key]:
         """Answer the scans on record."""
-        return await self._keys(f"SELECT company_id, scan_id FROM ingest.scan_events WHERE {_OURS}")  # noqa: S608 - as above
+        query = f"SELECT company_id, scan_id FROM ingest.scan_events WHERE {_OURS}"  # noqa: S608 - as above
+        return frozenset(await self._keys(query))
 
-    async def dead(self) -> frozenset[Key]:
-        """Answer the scans of which the recorder has written a dead letter."""
-        return await self._keys(
+    async def dead(self) -> Mapping[Key, int]:
+        """Answer the scans of which the recorder has written dead letters, with their number."""
+        query = (
             "SELECT company_id, scan_id FROM ingest.dead_letters"  # noqa: S608 - as above
             f" WHERE scan_id IS NOT NULL AND consumer = 'ingest_recorder' AND {_OURS}"
         )
+        return Counter(await self._keys(query))
 
-    async def _keys(self, query: str) -> frozenset[Key]:
+    async def _keys(self, query: str) -> list[Key]:
         rows = await self._connection.fetch(query, self._companies)
-        return frozenset((row["company_id"], str(row["scan_id"])) for row in rows)
+        return [(row["company_id"], str(row["scan_id"])) for row in rows]
 
 
 @asynccontextmanager

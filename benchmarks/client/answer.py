@@ -55,6 +55,8 @@ class Answer:
     """Seconds."""
     text: str = ""
     """Of an answer that is not of the contract's form, or of the lack of any: what was seen instead."""
+    malformed: bool = False
+    """Whether a whole answer came, and is not of the contract's form."""
 
     @property
     def duty(self) -> Duty:
@@ -78,16 +80,21 @@ def refusal(reason: str, retry_delay: float | None) -> Answer:
 
 
 def silence(why: str) -> Answer:
-    """Answer what it means that no answer came, or one that is not of the contract's form."""
+    """Answer what it means that no answer came."""
     return Answer(Fate.UNKNOWN, text=why)
+
+
+def nonsense(what: str) -> Answer:
+    """Answer what it means that an answer came that is not of the contract's form: the same as none."""
+    return Answer(Fate.UNKNOWN, text=what, malformed=True)
 
 
 def of_json(status: int, body: Any) -> Answer:
     """Read the JSON of an error: google.rpc.Status with its details."""
     details = {each["@type"]: each for each in body["details"]} if _is_status(body) else {}
     info = details.get(_ERROR_INFO, {})
-    if info.get("domain") != _DOMAIN:
-        return silence(f"{status} {body}")
+    if info.get("domain") != _DOMAIN or not info.get("reason"):
+        return nonsense(f"{status} {body}")
     retry = details.get(_RETRY_INFO)
     return refusal(info["reason"], None if retry is None else seconds(retry["retryDelay"]))
 

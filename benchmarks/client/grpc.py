@@ -57,20 +57,23 @@ class GrpcClient:
                 request, metadata=(("x-api-key", api_key),), timeout=seconds
             )
         except grpc.aio.AioRpcError as error:
-            return [_failure(error)] * len(scans)
+            return [failure(error)] * len(scans)
         answers = [ACCEPTED] * len(scans)
         for rejection in response.rejections:
             answers[rejection.index] = _rejection(rejection)
         return answers
 
 
-def _failure(error: Any) -> Answer:
-    """Read a failed call; without details it is the client's own word that there was no answer."""
+def failure(error: Any) -> Answer:
+    """Read a failed call; without anything from the edge it is the client's own word that there was no answer."""
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     status = rpc_status.from_call(error)
     details = [] if status is None else list(status.details)
     if not any(detail.Unpack(info) for detail in details):
-        return answer.silence(f"{error.code().name} {error.details()}")
+        seen = f"{error.code().name} {error.details()}"
+        # A service that was frozen says it when the caller's own deadline has passed: nobody is there to hear of a delay.
+        late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        return answer.nonsense(seen) if error.trailing_metadata() and not late else answer.silence(seen)
     has_delay = any(detail.Unpack(retry) for detail in details)
     return answer.refusal(info.reason, retry.retry_delay.ToTimedelta().total_seconds() if has_delay else None)
 

@@ -61,7 +61,7 @@ class HttpClient:
         if status == _OK:
             return ACCEPTED, body["scanId"]
         if not isinstance(body, dict) or body.get("success") is not False:
-            return answer.silence(f"{status} {body}"), ""
+            return (answer.nonsense(f"{status} {body}") if status else answer.silence(body)), ""
         return answer.refusal(body["error"], body["retryAfter"]), ""
 
     async def _post(self, path: str, api_key: str, request: str) -> tuple[int, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import pytest
@@ -35,8 +36,18 @@ def test_every_check_says_what_is_wrong_and_has_a_query():
     ],
 )
 def test_the_clients_book_is_held_against_the_stored_scans(told, stored, dead, wrong):
-    found = list(claims.held_against(told, stored, dead))
+    found = list(claims.held_against(told, stored, Counter(dead)))
     assert found == [Difference(key[0], f"scan {key[1]}", problem) for key, problem in wrong]
+
+
+@pytest.mark.parametrize(("letters", "wrong"), [(0, True), (1, True), (2, False), (3, False)])
+def test_of_an_id_that_was_accepted_with_three_contents_two_have_died(letters, wrong):
+    told = Claims({A}, set(), set(), {A: 3})
+    found = list(claims.held_against(told, {A}, Counter({A: letters})))
+    problem = "accepted with more contents than are accounted for"
+    assert [(each.problem, each.detail) for each in found] == (
+        [(problem, f"3 contents, {letters} dead letters")] if wrong else []
+    )
 
 
 def test_what_the_api_shows_must_be_what_the_stores_hold():

@@ -1,0 +1,60 @@
+"""Offering shares of a peak, the highest first, until one is reached; and what its scans cost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.bench.offer import Load, Offered, offer
+from benchmarks.bench.profile import Profile, profiled
+from benchmarks.bench.row import NOT_REACHED, Reading
+from benchmarks.bench.stage import Stage
+
+SHARES = (0.95, 0.85, 0.75, 0.65)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A load that was offered, and what it took of the machine."""
+
+    offered: Offered
+    profile: Profile
+    trouble: str = ""
+    """Why it counts as not reached, if not for what was offered and accepted."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the mesh has taken it, and kept up with it."""
+        return self.offered.reached and not self.trouble
+
+    def per_scan(self) -> Mapping[str, Any]:
+        """Answer what its scans cost."""
+        return self.profile.per_scan(self.offered.accepted)
+
+    def __str__(self) -> str:
+        return f"{self.offered}{', ' if self.trouble else ''}{self.trouble}"
+
+
+async def offer_once(stage: Stage, load: Load, rate: float, seconds: float) -> Attempt:
+    """Offer a load, and settle."""
+    async with profiled(stage.description, stage.streams) as profile:
+        offered = await offer(load, rate, seconds)
+    return Attempt(offered, profile)
+
+
+async def highest(top: float, attempt: Callable[[float], Awaitable[Attempt]]) -> Sequence[Attempt]:
+    """Offer shares of a peak; answer all attempts, of which only the last one can have been reached."""
+    tried: list[Attempt] = []
+    for share in SHARES:
+        tried.append(await attempt(share * top))
+        if tried[-1].reached:
+            break
+    return tried
+
+
+def reading(top: float, tried: Sequence[Attempt]) -> Reading:
+    """Make of attempts what the row says."""
+    note = "; ".join([f"peak {top:.0f}/s", *map(str, tried)])
+    last = tried[-1]
+    return Reading(last.offered.rate, note=note) if last.reached else Reading(None, NOT_REACHED, note)

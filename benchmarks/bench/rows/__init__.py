@@ -1,0 +1,1 @@
+"""How each row is measured."""

@@ -1,0 +1,26 @@
+"""Batches of 100 over gRPC through Envoy: the highest rate that is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks.bench.attempt import highest, offer_once, reading
+from benchmarks.bench.batches import Batches
+from benchmarks.bench.offer import Load, peak
+from benchmarks.bench.row import Reading
+from benchmarks.bench.stage import Stage
+
+_SIZE = 100
+_CALLERS = 16
+
+
+async def measure(stage: Stage) -> Mapping[str, Reading]:
+    """Measure it; what comes after acceptance may lag behind here."""
+    _, device = await stage.company("batches")
+    async with Batches(stage.target, device.api_key, _SIZE) as batches:
+        load = Load(batches.send, _SIZE, _CALLERS)
+        top = await peak(load, stage.extent.probe)
+        await stage.streams.settle()
+        tried = await highest(top, lambda rate: offer_once(stage, load, rate, stage.extent.rate))
+    stage.profiles["grpc_batch_rate"] = tried[-1].per_scan()
+    return {"grpc_batch_rate": reading(top, tried)}

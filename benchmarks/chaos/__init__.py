@@ -1,0 +1,1 @@
+"""`make chaos`: devices send while parts of the mesh are killed, frozen and restarted; then the books must agree."""

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.chaos.journal import Journal
+from benchmarks.client import answer
+from benchmarks.client.answer import ACCEPTED
+from benchmarks.scan import Scan
+
+LIMITED = answer.refusal("RATE_LIMITED", 1.0)
+UNKNOWN = answer.refusal("NOT_DURABLE", 2.0)
+GOOD, BAD = Scan(), Scan(good=False)
+KEY = (7, GOOD.scan_id)
+
+
+def journal(scan: Scan, *answers: answer.Answer) -> Journal:
+    book = Journal()
+    for said in answers:
+        book.begin(7, [scan])
+        book.end(7, scan, said)
+    return book
+
+
+@pytest.mark.parametrize(
+    ("answers", "where"),
+    [
+        ([ACCEPTED], "accepted"),
+        ([UNKNOWN, LIMITED, ACCEPTED], "accepted"),
+        ([ACCEPTED, LIMITED, UNKNOWN], "accepted"),
+        ([UNKNOWN], "unknown"),
+        ([UNKNOWN, LIMITED], "unknown"),
+        ([answer.silence("reset")], "unknown"),
+        ([LIMITED, LIMITED], "refused"),
+    ],
+)
+def test_a_scan_is_in_one_of_the_three_by_all_of_its_attempts(answers, where):
+    claims = journal(GOOD, *answers).claims()
+    assert {name: set(getattr(claims, name)) for name in ("accepted", "unknown", "refused")} == {
+        "accepted": set(),
+        "unknown": set(),
+        "refused": set(),
+        where: {KEY},
+    }
+
+
+def test_an_attempt_under_way_leaves_the_scan_unknown():
+    book = journal(GOOD, LIMITED)
+    book.begin(7, [GOOD])
+    assert set(book.claims().unknown) == {KEY}
+
+
+def test_a_scan_that_is_sent_again_is_offered_once():
+    assert journal(GOOD, UNKNOWN, ACCEPTED).offered == 1
+
+
+def test_the_same_id_of_two_companies_is_two_scans():
+    book = Journal()
+    for company_id in (7, 8):
+        book.begin(company_id, [GOOD])
+        book.end(company_id, GOOD, ACCEPTED)
+    assert len(book.claims().accepted) == 2
+
+
+def test_an_id_that_is_accepted_with_another_content_is_noted_with_their_number():
+    book = journal(GOOD, ACCEPTED, ACCEPTED)
+    assert book.claims().contents == {}
+    other = replace(GOOD, location="elsewhere")
+    book.begin(7, [other])
+    book.end(7, other, ACCEPTED)
+    assert book.claims().contents == {KEY: 2}
+
+
+def test_moments_are_those_of_acceptances_and_of_unknown_outcomes():
+    book = journal(GOOD, UNKNOWN, LIMITED, ACCEPTED)
+    assert (len(book.acceptances), len(book.failures)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("scan", "said", "breach"),
+    [
+        (GOOD, answer.refusal("INVALID_ARGUMENT", None), "a good scan was to be dropped: INVALID_ARGUMENT"),
+        (GOOD, answer.refusal("NOT_DURABLE", None), "a good scan was to be dropped: NOT_DURABLE"),
+        (GOOD, answer.refusal("CREDENTIALS_INVALID", None), "a valid key was refused: CREDENTIALS_INVALID"),
+        (GOOD, answer.nonsense("502 x"), "an answer that is not of the contract's form: 502 x"),
+        (BAD, ACCEPTED, "a scan that breaks the rules was accepted"),
+    ],
+)
+def test_what_breaks_the_contract_is_noted_with_its_scan(scan, said, breach):
+    assert journal(scan, said).breaches == [f"company 7: scan {scan.scan_id}: {breach}"]
+
+
+@pytest.mark.parametrize(
+    ("scan", "said"),
+    [
+        (GOOD, ACCEPTED),
+        (GOOD, LIMITED),
+        (GOOD, answer.silence("reset")),
+        (BAD, answer.refusal("INVALID_ARGUMENT", None)),
+        (BAD, LIMITED),
+    ],
+)
+def test_what_keeps_the_contract_is_not(scan, said):
+    assert journal(scan, said).breaches == []

@@ -1,0 +1,41 @@
+"""The command line of a chaos run."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.chaos import options
+from benchmarks.chaos.faults import Act
+from benchmarks.mutants.catalogue import MUTANTS
+
+
+def test_plain_run_disturbs_everything_for_five_minutes() -> None:
+    asked = options.read([])
+    assert (asked.seconds, asked.replicas, asked.targets, asked.mutant) == (300.0, 2, None, None)
+    assert asked.acts == tuple(Act)
+
+
+def test_seed_is_kept_and_else_drawn() -> None:
+    assert options.read(["--seed", "0"]).seed == 0
+    assert options.read([]).seed != options.read([]).seed
+
+
+def test_targets_and_acts_are_lists() -> None:
+    asked = options.read(["--targets", "nats, postgres", "--acts", "kill,stop"])
+    assert asked.targets == ("nats", "postgres")
+    assert asked.acts == (Act.KILL, Act.STOP)
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_mutant_brings_its_faults(name: str) -> None:
+    asked = options.read(["--mutant", name])
+    assert asked.mutant is MUTANTS[name]
+    assert (asked.targets, asked.acts) == (MUTANTS[name].targets, tuple(map(Act, MUTANTS[name].acts)))
+    assert (asked.seconds, asked.replicas) == (20.0, 1)
+    assert options.read(["--mutant", name, "--seconds", "30", "--targets", "nats"]).targets == ("nats",)
+
+
+@pytest.mark.parametrize("wrong", [["--mutant", "none"], ["--acts", "maim"], ["--seconds", "many"]])
+def test_what_cannot_be_understood_ends_the_command(wrong: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        options.read(wrong)
