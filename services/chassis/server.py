@@ -28,6 +28,8 @@ Need = Callable[[], Awaitable[None]]
 """Returns when a dependency works, raises a MeshError when it does not."""
 
 _PROBE_SECONDS = 1.0
+_ARRIVED_SECONDS = 0.1
+"""For calls that have arrived to be begun: gRPC cancels what it has read and not yet handed over when it stops."""
 _FINISH_SHARE = 0.8
 """Of the grace: the rest is for the answers of calls that were ended."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -111,6 +113,7 @@ class Server:
         if self._probing is not None:
             self._probing.cancel()
         await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(_ARRIVED_SECONDS)
         grace = self._settings.stop_grace.total_seconds()
         stopping = asyncio.create_task(self._server.stop(grace))
         await asyncio.wait([stopping], timeout=_FINISH_SHARE * grace)

@@ -76,6 +76,23 @@ def test_a_stopping_replica_is_not_asked(start_edge: EdgeStarter, ingest: Dummy)
         until(left_alone, seconds=5, what="calls go to the other replica")
 
 
+def test_what_a_stopping_replica_had_not_begun_goes_to_the_other(
+    start_edge: EdgeStarter, ingest: Dummy
+) -> None:
+    with (
+        dummies.serving(dummies.READY["ingest"]) as stopping,
+        start_edge(ingest=[stopping.port, ingest.port]) as edge,
+    ):
+        stopping.replies["SubmitScan"] = lambda _, context: context.abort(grpc.StatusCode.CANCELLED, "")
+        with grpc.insecure_channel(f"127.0.0.1:{edge.port}") as channel:
+            stub = ingest_pb2_grpc.IngestServiceStub(channel)
+            for _ in range(CALLS):
+                assert _post(edge).status_code == httpx.codes.OK
+                stub.SubmitScan(ingest_pb2.SubmitScanRequest(), metadata=NATIVE_KEY)
+        assert stopping.calls
+        assert len(ingest.calls) == 2 * CALLS
+
+
 def test_replicas_share_the_calls(start_edge: EdgeStarter, ingest: Dummy) -> None:
     with (
         dummies.serving(dummies.READY["ingest"]) as other,

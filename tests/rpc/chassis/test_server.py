@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,8 @@ async def test_a_stopping_server_says_so_finishes_what_it_began_and_begins_nothi
             while (await watch.read()).status != NOT_SERVING:
                 pass
             watch.cancel()
+        while await begins(stub, scanner):  # what arrives just then is still taken
+            pass
         error = await broken(stub.SubmitScan(EMPTY, metadata=scanner))
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert not in_progress.done()
@@ -85,6 +88,23 @@ async def test_a_stopping_server_says_so_finishes_what_it_began_and_begins_nothi
         assert await in_progress == "in time"
         async with asyncio.timeout(3):  # less than the grace: nothing is left to wait for
             await stopping
+
+
+async def test_calls_that_had_arrived_when_it_was_told_to_stop_are_answered(
+    verifier: Verifier, scanner: Any
+) -> None:
+    async with (
+        serving(verifier, Scripted().added()) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        stub = ingest_pb2_grpc.IngestServiceStub(channel)
+        await answered(stub, scanner)
+        calls = [asyncio.ensure_future(answered(stub, scanner)) for _ in range(20)]
+        for _ in range(3):
+            await asyncio.sleep(0)  # they begin; gRPC's threads send them
+        time.sleep(0.2)  # noqa: ASYNC251 - a process that was frozen: meanwhile they arrive, and nobody takes them
+        await server.stop()
+        assert await asyncio.gather(*calls) == ["answered"] * len(calls)
 
 
 async def test_what_does_not_finish_within_the_grace_is_told_to_come_again(
@@ -115,6 +135,15 @@ async def watching(channel: grpc.aio.Channel, name: str) -> Any:
     watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=name))
     await watch.read()
     return watch
+
+
+async def begins(stub: Any, metadata: Any) -> bool:
+    """Tell whether calls are still taken."""
+    try:
+        await stub.SubmitScans(ingest_pb2.SubmitScansRequest(), metadata=metadata)
+    except grpc.aio.AioRpcError as error:
+        return error.code() is not grpc.StatusCode.UNAVAILABLE
+    return True
 
 
 async def answered(stub: Any, metadata: Any) -> str:
