@@ -31,7 +31,8 @@ bench: $(VENV) $(DESCRIPTORS) ## measure every budget of the design: QUICK=1 ROW
 	@$(PYTHON) -m benchmarks.bench $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS))
 
 test: $(VENV) $(DESCRIPTORS) ## run every test, unit to end-to-end against the real servers
-	@$(PYTHON) -m pytest -n 2 --dist loadfile
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --ignore tests/system/test_chaos.py
+	@$(PYTHON) -m pytest tests/system/test_chaos.py
 
 check: $(VENV) ## format, lint, types, import rules, proto lint, generated code up to date
 	$(PYTHON) -m ruff format --check .
