@@ -28,7 +28,7 @@ chaos: $(VENV) $(DESCRIPTORS) ## kill, freeze and restart parts under load, then
 	@$(PYTHON) -m benchmarks.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(TARGETS),--targets $(TARGETS)) $(if $(ACTS),--acts $(ACTS))
 
 bench: $(VENV) $(DESCRIPTORS) ## measure every budget of the design: QUICK=1 ROWS=
-	@$(PYTHON) -m benchmarks.bench $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS))
+	@$(PYTHON) -m benchmarks.bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ROWS),--rows $(ROWS))
 
 test: $(VENV) $(DESCRIPTORS) ## run every test, unit to end-to-end against the real servers
 	@$(PYTHON) -m pytest -n 2 --dist loadfile --ignore tests/system/test_chaos.py

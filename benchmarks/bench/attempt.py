@@ -57,4 +57,4 @@ def reading(top: float, tried: Sequence[Attempt]) -> Reading:
     """Make of attempts what the row says."""
     note = "; ".join([f"peak {top:.0f}/s", *map(str, tried)])
     last = tried[-1]
-    return Reading(last.offered.rate, note=note) if last.reached else Reading(None, NOT_REACHED, note)
+    return Reading(last.offered.taken, note=note) if last.reached else Reading(None, NOT_REACHED, note)

@@ -11,6 +11,7 @@ no value.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -51,12 +52,22 @@ class Offered:
     """Scans that were accepted by the end."""
     overrun: bool = False
     latencies: list[float] = field(default_factory=list)
-    """Of the calls that were answered: seconds from when they were due."""
+    """Seconds from when a call was due until it was accepted; infinite for one that was not."""
 
     @property
     def reached(self) -> bool:
         """Whether the mesh has taken it."""
         return not self.overrun and self.in_time >= _REACHED * self.rate * self.seconds
+
+    @property
+    def taken(self) -> float:
+        """Scans a second that were accepted in time, and never more than were offered."""
+        return min(self.rate, self.in_time / self.seconds)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was reached, and every single scan of it accepted."""
+        return self.reached and self.accepted >= int(self.rate * self.seconds)
 
     def __str__(self) -> str:
         end = "outgrew the mesh" if self.overrun else f"{self.in_time / self.seconds:.0f}/s accepted in time"
@@ -96,7 +107,7 @@ async def offer(load: Load, rate: float, seconds: float) -> Offered:
         now = loop.time()
         offered.accepted += accepted
         offered.in_time += accepted if now <= until else 0
-        offered.latencies.append(now - due)
+        offered.latencies.append(now - due if accepted else math.inf)  # what was not accepted was never done
 
     try:
         await at_rate(rate / load.size, seconds, fire)

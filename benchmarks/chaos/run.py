@@ -21,6 +21,8 @@ from deploy.local.failures import MeshError
 from deploy.local.mesh import Mesh
 
 _OFFERED_AT_LEAST = 100.0
+_A_FAULT_SECONDS = 5
+"""One falls at least as often, on average."""
 _COMPLETE_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 _BLURS_THE_QUOTA = frozenset({"valkey", "ratelimit", "ingest"})
@@ -58,7 +60,12 @@ async def run(mesh: Mesh, asked: Options) -> Report:
         restarts=_restarts(mesh, description),
         exact_quota=exact,
         books=books,
-        differences=(*absent, *_too_little(asked, offered), *journal.breaches, *differences),
+        differences=(
+            *absent,
+            *_too_little(asked, offered, len(injuring.result())),
+            *journal.breaches,
+            *differences,
+        ),
     )
 
 
@@ -104,11 +111,22 @@ async def _books(
     return found.counts, found.differences
 
 
-def _too_little(asked: Options, offered: float) -> list[str]:
-    """A run that proves something has load; one that a mutant shall fail need not."""
-    if asked.mutant or offered >= _OFFERED_AT_LEAST:
+def _too_little(asked: Options, offered: float, faults: int) -> list[str]:
+    """A run that proves something has load and faults; one that a mutant shall fail need not."""
+    if asked.mutant:
         return []
-    return [f"only {offered:.0f} scans/s were offered, of {_OFFERED_AT_LEAST:.0f}"]
+    return [
+        *(
+            [f"only {offered:.0f} scans/s were offered, of {_OFFERED_AT_LEAST:.0f}"]
+            if offered < _OFFERED_AT_LEAST
+            else []
+        ),
+        *(
+            [f"only {faults} faults fell in {asked.seconds:g} s"]
+            if faults * _A_FAULT_SECONDS < asked.seconds
+            else []
+        ),
+    ]
 
 
 def _restarts(mesh: Mesh, description: Description) -> dict[str, int]:

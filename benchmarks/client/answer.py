@@ -14,8 +14,10 @@ from typing import Any
 _DOMAIN = "scanmesh.dev"
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
-_REFUSED_BEFORE_STORING = frozenset({"RATE_LIMITED", "QUOTA_EXCEEDED", "OVERLOADED"})
-"""With a retry delay, and yet certain: nothing of such a scan was handed on."""
+_MAY_BE_STORED = frozenset(
+    {"NOT_DURABLE", "DEPENDENCY_UNAVAILABLE", "INTERNAL", "DEADLINE_EXCEEDED", "REQUEST_TIMEOUT"}
+)
+"""Said of a call that something may have become of, with a retry delay or, against the contract, without."""
 _KEY_IS_BAD = frozenset(
     {
         "CREDENTIALS_INVALID",
@@ -75,7 +77,7 @@ ACCEPTED = Answer(Fate.ACCEPTED)
 
 def refusal(reason: str, retry_delay: float | None) -> Answer:
     """Answer what an error of the contract's form means."""
-    certain = retry_delay is None or reason in _REFUSED_BEFORE_STORING
+    certain = reason not in _MAY_BE_STORED
     return Answer(Fate.REFUSED if certain else Fate.UNKNOWN, reason, retry_delay)
 
 

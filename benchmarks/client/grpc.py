@@ -58,6 +58,8 @@ class GrpcClient:
             )
         except grpc.aio.AioRpcError as error:
             return [failure(error)] * len(scans)
+        if response.accepted_count + len({each.index for each in response.rejections}) != len(scans):
+            return [answer.nonsense(f"{response}")] * len(scans)
         answers = [ACCEPTED] * len(scans)
         for rejection in response.rejections:
             answers[rejection.index] = _rejection(rejection)

@@ -40,7 +40,10 @@ class HttpClient:
     async def submit(self, api_key: str, scan: Mapping[str, Any], *, bulk: bool = False) -> Answer:
         """Hand over one scan."""
         status, body = await self._post("/v1/scans" + _query(bulk=bulk), api_key, json.dumps(scan))
-        return ACCEPTED if status == _OK else _failure(status, body)
+        if status != _OK:
+            return _failure(status, body)
+        known = isinstance(body, dict) and body.get("scanId") == scan["scanId"]
+        return ACCEPTED if known else answer.nonsense(f"{status} {body}")
 
     async def submit_batch(
         self, api_key: str, scans: Sequence[Mapping[str, Any]], *, bulk: bool = False
@@ -50,6 +53,8 @@ class HttpClient:
         status, body = await self._post("/v1/scans:batch", api_key, request)
         if status != _OK:
             return [_failure(status, body)] * len(scans)
+        if not _adds_up(body, len(scans)):
+            return [answer.nonsense(f"{status} {body}")] * len(scans)
         answers = [ACCEPTED] * len(scans)
         for rejection in body["rejections"]:
             answers[rejection["index"]] = answer.of_rejection(rejection)
@@ -58,7 +63,7 @@ class HttpClient:
     async def submit_legacy(self, api_key: str, request: str) -> tuple[Answer, str]:
         """Post what an old device posts; answer what became of it, and the id it was given, if accepted."""
         status, body = await self._post("/api/scan", api_key, request)
-        if status == _OK:
+        if status == _OK and isinstance(body, dict) and body.get("scanId"):
             return ACCEPTED, body["scanId"]
         if not isinstance(body, dict) or body.get("success") is not False:
             return (answer.nonsense(f"{status} {body}") if status else answer.silence(body)), ""
@@ -80,6 +85,14 @@ class HttpClient:
 
 def _failure(status: int, body: Any) -> Answer:
     return answer.of_json(status, body) if status else answer.silence(body)
+
+
+def _adds_up(body: Any, scans: int) -> bool:
+    """Tell whether the answer to a batch accounts for every scan of it."""
+    try:
+        return int(body["acceptedCount"]) + len({each["index"] for each in body["rejections"]}) == scans
+    except (TypeError, KeyError, ValueError):
+        return False
 
 
 def _parsed(text: str) -> Any:

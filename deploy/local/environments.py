@@ -10,6 +10,8 @@ from deploy.local.site import Site
 REGION = "local"
 PLATFORM_ADMIN_EMAIL = "admin@platform.example"
 _DRIVER = "postgresql+asyncpg"
+_STOP_GRACE_SECONDS = "2"
+"""Half a second less than the supervisor gives a part: who could not be answered by then is told to come again."""
 
 Environment = dict[str, str]
 
@@ -19,6 +21,7 @@ def of_service(site: Site, service: str, replica: str) -> Environment:
     told = {
         "LISTEN": f"127.0.0.1:{site.ports[replica]}",
         "METRICS_LISTEN": metrics_listen(site, replica),
+        "STOP_GRACE": _STOP_GRACE_SECONDS,
         "IDENTITY_JWKS": str(site.home.jwks),
         "NATS_URL": nats.url(site, service),
         "DATABASE_URL": database_url(site, f"{service}_app"),

@@ -24,12 +24,14 @@ from services.chassis import telemetry
 from services.chassis.bus import Bus
 from services.chassis.connection import heed_cancellation, translated
 from services.chassis.errors import Unavailable
-from services.chassis.pull import Delivery
+from services.chassis.pull import SUSPECT_TRIES, Delivery
 from services.chassis.subjects import Durable, Stream
 
 LOOK_SECONDS = 5.0
 """An acknowledged message is gone within milliseconds; one that is still there after so long was left."""
 _ANSWER_SECONDS = 2.0
+_GONE = 10_037
+"""There is no such message: another replica has removed it."""
 
 _log = logging.getLogger(__name__)
 _found = telemetry.meter(__name__).create_counter(
@@ -76,9 +78,8 @@ class Leftovers:
             return []
         with translated():
             found = [] if not self._passed else await self._find(most)
-            if len(found) < most:
-                self._passed = await self._floor()
-                self._next_look = now + LOOK_SECONDS
+            self._passed = await self._floor()
+        self._next_look = now + LOOK_SECONDS  # one that fails stays, and is found again then
         return found
 
     async def _find(self, most: int) -> list[Delivery]:
@@ -111,14 +112,19 @@ class Leftovers:
             payload=raw.data or b"",
             message_id=(raw.headers or {}).get(api.Header.MSG_ID, ""),
             sequence=raw.seq,
-            tries=1,
+            # Nobody counts how often it is found: it is taken alone, and its attempt is on disk first.
+            tries=SUSPECT_TRIES + 1,
             stored=raw.time if isinstance(raw.time, datetime) else datetime.fromisoformat(raw.time),
             remove=partial(self._remove, raw.seq),
         )
 
     async def _remove(self, sequence: int) -> None:
         with translated():
-            await self._ask(f"STREAM.MSG.DELETE.{self._stream.name}", {"seq": sequence, "no_erase": True})
+            answer = await self._ask(
+                f"STREAM.MSG.DELETE.{self._stream.name}", {"seq": sequence, "no_erase": True}
+            )
+        if answer.get("error", {}).get("err_code", _GONE) != _GONE:
+            raise Unavailable(f"a message that was left behind cannot be removed: {answer['error']}")
 
     async def _floor(self) -> int:
         info = await self._ask(f"CONSUMER.INFO.{self._stream.name}.{self._durable.name}", {})

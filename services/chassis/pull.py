@@ -27,6 +27,8 @@ from services.chassis.errors import Unavailable
 from services.chassis.feed import Arrivals
 from services.chassis.subjects import Durable, Stream
 
+SUSPECT_TRIES = 5
+"""A message handed out more often than this may be what kills its workers: it is taken alone."""
 _ANSWER_SECONDS = 2.0
 _SILENCE_SECONDS = 0.05
 _ENDED = {"404", "408"}

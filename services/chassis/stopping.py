@@ -17,14 +17,17 @@ class Calls:
 
     def __init__(self) -> None:
         self._limits: set[asyncio.Timeout] = set()
+        self._ended = False
 
     @asynccontextmanager
     async def joined(self, _: object) -> AsyncIterator[None]:
         """Have a call be one of them.
 
         Raises:
-            Unavailable: they were ended.
+            Unavailable: they were ended, now or before.
         """
+        if self._ended:
+            raise Unavailable("the service is stopping")
         try:
             async with asyncio.timeout(None) as limit:
                 self._limits.add(limit)
@@ -38,6 +41,7 @@ class Calls:
             raise Unavailable("the service is stopping") from error
 
     def end(self) -> None:
-        """End all of them now."""
+        """End all of them now, and whatever joins later."""
+        self._ended = True
         for limit in self._limits:
             limit.reschedule(asyncio.get_running_loop().time())

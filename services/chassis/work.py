@@ -21,12 +21,10 @@ from services.chassis.attempts import Attempts
 from services.chassis.bus import Bus
 from services.chassis.errors import Unavailable
 from services.chassis.leftovers import Leftovers
-from services.chassis.pull import Delivery, Puller, pulling
+from services.chassis.pull import SUSPECT_TRIES, Delivery, Puller, pulling
 from services.chassis.server import Need
 from services.chassis.subjects import Durable, Stream
 
-SUSPECT_TRIES = 5
-"""A message handed out more often than this is taken alone."""
 MAX_FAILURES = 3
 _AGAIN = timedelta(seconds=1)
 _MOST_DELAYS = 10

@@ -170,6 +170,12 @@ TAMPERINGS = [
         "is another quantity than its scanners add up to",
     ),
     Tampering(
+        "billing.ledger",
+        "UPDATE billing.ledger SET period = '2000-01' WHERE company_id = $1",
+        "usage event ",
+        "is in another month than it was accepted in",
+    ),
+    Tampering(
         "billing.totals",
         "UPDATE billing.totals SET quantity = quantity + 1 WHERE company_id = $1",
         "20",

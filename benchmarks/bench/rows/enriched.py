@@ -42,7 +42,7 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
         taken = await watcher.spans(accepted)
     await _look_up(company, list(accepted)[:: max(1, len(accepted) // _LOOKED_UP)])
     await stage.streams.settle()
-    if not offered.reached:
+    if not offered.whole:
         return {"enriched_p99_ms": Reading(None, NOT_REACHED, str(offered))}
     return {"enriched_p99_ms": Reading(p99_ms(taken), note=f"{len(taken)} scans, {offered}")}
 

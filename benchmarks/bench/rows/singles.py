@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from benchmarks.bench.attempt import highest, offer_once, reading
@@ -33,6 +34,7 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
 async def _latency(stage: Stage, load: Load, rate: float) -> Reading:
     await stage.streams.settle()
     offered = await offer(load, _SHARE * rate, stage.extent.latency)
-    if not offered.reached:
+    slowest = p99_ms(offered.latencies)
+    if not offered.reached or slowest == math.inf:
         return Reading(None, NOT_REACHED, str(offered))
-    return Reading(p99_ms(offered.latencies), note=str(offered))
+    return Reading(slowest, note=str(offered))

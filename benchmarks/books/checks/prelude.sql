@@ -32,6 +32,8 @@ ledger AS (
 -- A scan counts by its own time, at most a day after its acceptance: of these numbers every scan is among the events.
 made AS (
     SELECT company_id, scan_id, scanner_id, events.kind, events.region, count_time, arrived, state
-    FROM events LEFT JOIN (SELECT company_id, scan_id, state FROM results) AS of_scan USING (company_id, scan_id)
+    FROM events
+    LEFT JOIN (SELECT company_id, scan_id, accept_time, state FROM results) AS of_scan
+        USING (company_id, scan_id, accept_time)
     WHERE count_time >= date_trunc('day', now(), 'UTC') - interval '68 days'
 )

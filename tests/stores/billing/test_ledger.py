@@ -56,7 +56,7 @@ async def test_an_event_that_comes_again_counts_once(ledger, worker, company_id)
 async def test_two_ledgers_with_the_same_events_count_them_once(ledger, worker, catalogue, company_id):
     other = LedgerStore(worker, catalogue)
     entries = [billing.entry(company_id + index % 3, quantity=1) for index in range(60)]
-    shuffled = random.Random(1)  # noqa: S311 - a seed, no secret
+    shuffled = random.Random(1)
     batches = [shuffled.sample(entries, 40) for _ in range(20)] + [entries]
     await asyncio.gather(*((ledger, other)[i % 2].append(batch, NOW) for i, batch in enumerate(batches)))
     for index in range(3):

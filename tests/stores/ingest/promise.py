@@ -73,7 +73,7 @@ class World:
     handed_out: int = 0
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)  # noqa: S311 - a seed, no secret
+        self.random = random.Random(self.seed)
         self.queues.step = self.step
 
     async def run(self) -> None:

@@ -6,7 +6,7 @@ from google.protobuf.any_pb2 import Any
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc.aio import AioRpcError, Metadata
 
-from benchmarks.client.answer import Fate
+from benchmarks.client.answer import Duty, Fate
 from benchmarks.client.grpc import failure
 
 
@@ -32,7 +32,7 @@ def test_an_error_with_details_is_read_as_its_json_is():
         1.5,
         False,
     )
-    assert failure(error(info)).fate is Fate.REFUSED
+    assert failure(error(info)).duty is Duty.DROP
 
 
 @pytest.mark.parametrize(("metadata", "malformed"), [((("server", "envoy"),), True), ((), False)])

@@ -43,7 +43,7 @@ class Mesh:
     """Scans on their way to the ledger, moved on by chance; it stands in for bus and store of `Progress`."""
 
     def __init__(self, seed):
-        self.chance = random.Random(seed)  # noqa: S311 - a seed, no secret
+        self.chance = random.Random(seed)
         self.now = START
         self.in_flight = []
         self.queues = {subjects.SCANS.name: Queue(), subjects.USAGE.name: Queue()}
