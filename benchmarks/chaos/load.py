@@ -75,10 +75,10 @@ class Sender:
         """Send scans once; answer those that are to be sent again, with what was said of them."""
         company_id = parcel.device.company_id
         self._journal.begin(company_id, scans)
-        answers = await self._clients.send(parcel, scans)
-        for scan, said in zip(scans, answers, strict=True):
+        answered = list(zip(scans, await self._clients.send(parcel, scans), strict=True))
+        for scan, said in answered:
             self._journal.end(company_id, scan, said)
-        return [(scan, said) for scan, said in zip(scans, answers, strict=True) if said.duty is Duty.AGAIN]
+        return [(scan, said) for scan, said in answered if said.duty is Duty.AGAIN]
 
 
 class Clients:

@@ -14,12 +14,13 @@ from typing import Any
 import asyncpg
 import nats
 
+from benchmarks.books.settling import WORK_QUEUES
 from benchmarks.plants.site import planted
 from benchmarks.plants.site.planted import Plant
 from deploy.local.mesh import Mesh
 from deploy.local.roster import PROCESSES
 from tests.system.actors import Device, eventually, scan
-from tests.system.inspector import WORK_QUEUES, fallbacks
+from tests.system.inspector import fallbacks
 
 CLOCK = "services.chassis.clock:now"
 RESEND_SECONDS = 20.0

@@ -14,10 +14,10 @@ import httpx
 import nats
 from scanmesh.ingest.v1 import events_pb2, scan_pb2
 
+from benchmarks.books.settling import WORK_QUEUES
+
 Description = dict[str, Any]
 """mesh.json."""
-WORK_QUEUES = ("SCANS", "RECORDED", "USAGE", "TALLY", "DEADLETTER")
-"""In the order in which work goes through them."""
 SETTLE_SECONDS = 30.0
 """A part that was killed is back within 5 s, and what it held is redone within 20 s."""
 _LOOK_SECONDS = 0.02
