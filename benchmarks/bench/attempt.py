@@ -1,4 +1,8 @@
-"""Offering shares of a peak, the highest first, until one is reached; and what its scans cost."""
+"""Offering shares of a peak, the highest first, until one is reached; and what its scans cost.
+
+Each share is offered for a moment first: a load that is too high shows that soon, and one that is taken for a moment
+has still to be taken for the whole time of the row.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,10 @@ class Attempt:
         return f"{self.offered}{', ' if self.trouble else ''}{self.trouble}"
 
 
+Offer = Callable[[float, float], Awaitable[Attempt]]
+"""Offers so many scans a second for so many seconds."""
+
+
 async def offer_once(stage: Stage, load: Load, rate: float, seconds: float) -> Attempt:
     """Offer a load, and settle."""
     async with profiled(stage.description, stage.streams) as profile:
@@ -43,12 +51,15 @@ async def offer_once(stage: Stage, load: Load, rate: float, seconds: float) -> A
     return Attempt(offered, profile)
 
 
-async def highest(top: float, attempt: Callable[[float], Awaitable[Attempt]]) -> Sequence[Attempt]:
-    """Offer shares of a peak; answer all attempts, of which only the last one can have been reached."""
+async def highest(top: float, moment: float, seconds: float, offered: Offer) -> Sequence[Attempt]:
+    """Offer shares of a peak; answer all attempts, of which the last one was as long as the row if it was reached."""
     tried: list[Attempt] = []
     for share in SHARES:
-        tried.append(await attempt(share * top))
-        if tried[-1].reached:
+        for extent in (moment, seconds):
+            tried.append(await offered(share * top, extent))
+            if not tried[-1].reached:
+                break
+        else:
             break
     return tried
 

@@ -13,6 +13,7 @@ import grpc
 from scanmesh.ingest.v1 import ingest_pb2, scan_pb2
 
 from benchmarks.bench.scan_ids import PLACEHOLDER, positions, prefix
+from benchmarks.books.claims import Claims
 from benchmarks.scan import BARCODE
 
 _METHOD = "/scanmesh.ingest.v1.IngestService/SubmitScans"
@@ -33,6 +34,8 @@ class Batches:
         self._channels = [grpc.aio.insecure_channel(target, options=_OPTIONS) for _ in range(connections)]
         calls: list[Any] = [channel.unary_unary(_METHOD, None, _answer) for channel in self._channels]
         self._calls = itertools.cycle(calls)
+        self._accepted: list[str] = []
+        self._unsure: list[str] = []
         self.failures: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
@@ -48,27 +51,39 @@ class Batches:
         """Whether a limit has refused some."""
         return not self.failures.keys().isdisjoint({"RATE_LIMITED", "RESOURCE_EXHAUSTED"})
 
+    def claims(self, company_id: int) -> Claims:
+        """Answer what was said of the scans; of a batch that was not accepted whole, nothing is claimed."""
+        accepted = {(company_id, scan_id) for first in self._accepted for scan_id in self._ids(first)}
+        unsure = {(company_id, scan_id) for first in self._unsure for scan_id in self._ids(first)}
+        return Claims(accepted, unknown=unsure, refused=frozenset())
+
     async def send(self) -> int:
         """Hand over a batch; answer how many of its scans were accepted, and count why others were not."""
-        accepted, _ = await self._send(prefix())
-        return accepted
+        return await self._send(prefix())
 
     async def send_named(self) -> Sequence[str]:
         """Hand over a batch; answer the ids of its scans, or none if not all of them were accepted."""
         first = prefix()
-        accepted, size = await self._send(first)
-        return [first + position for position in self._positions] if accepted == size else []
+        whole = await self._send(first) == len(self._positions)
+        return self._ids(first) if whole else []
 
-    async def _send(self, first: str) -> tuple[int, int]:
-        size = len(self._positions)
+    async def _send(self, first: str) -> int:
+        accepted = await self._call(first)
+        (self._accepted if accepted == len(self._positions) else self._unsure).append(first)
+        return accepted
+
+    def _ids(self, first: str) -> list[str]:
+        return [first + position for position in self._positions]
+
+    async def _call(self, first: str) -> int:
         body = self._template.replace(PLACEHOLDER.encode(), first.encode())
         try:
             answer = await next(self._calls)(body, metadata=self._metadata, timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
-            self.failures[error.code().name] += size
-            return 0, size
+            self.failures[error.code().name] += len(self._positions)
+            return 0
         self.failures.update(rejection.reason for rejection in answer.rejections)
-        return int(answer.accepted_count), size
+        return int(answer.accepted_count)
 
 
 def request(size: int, *, bulk: bool) -> bytes:

@@ -8,17 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import nats
-from nats.js import JetStreamContext
+from nats.aio.client import Client
 
-QUEUES = ("SCANS", "RECORDED", "USAGE", "TALLY")
-"""Work queues, in the order in which scans go through them; a message leaves when its work is done."""
-STREAMS = (*QUEUES, "ENRICHED")
-_LOOK_SECONDS = 0.05
+from benchmarks.books.settling import WORK_QUEUES, Queues
+
+STREAMS = (*WORK_QUEUES, "ENRICHED")
 _SETTLE_SECONDS = 120.0
-
-
-class NotSettled(Exception):
-    """The mesh does not get done with what it was given."""
+"""A load of batches leaves more behind than anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +32,9 @@ States = Mapping[str, State]
 class Bus:
     """The streams of a mesh, read only."""
 
-    def __init__(self, jetstream: JetStreamContext) -> None:
-        self._jetstream = jetstream
+    def __init__(self, client: Client) -> None:
+        self._jetstream = client.jetstream()
+        self._queues = Queues(client)
 
     async def states(self) -> States:
         """Look at all streams."""
@@ -55,11 +52,7 @@ class Bus:
         """
         loop = asyncio.get_running_loop()
         start = loop.time()
-        for queue in QUEUES:
-            while waiting := (await self._jetstream.stream_info(queue)).state.messages:
-                if loop.time() > start + _SETTLE_SECONDS:
-                    raise NotSettled(f"{queue} holds {waiting} messages after {_SETTLE_SECONDS:.0f} s")
-                await asyncio.sleep(_LOOK_SECONDS)
+        await self._queues.settle(_SETTLE_SECONDS)
         return loop.time() - start
 
 
@@ -68,7 +61,7 @@ async def opened(url: str) -> AsyncIterator[Bus]:
     """Connect to the streams of a mesh."""
     client = await nats.connect(url)
     try:
-        yield Bus(client.jetstream())
+        yield Bus(client)
     finally:
         await client.close()
 

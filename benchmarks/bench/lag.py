@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from benchmarks.bench.bus import QUEUES, Bus, States
+from benchmarks.bench.bus import Bus, States
+from benchmarks.books.settling import WORK_QUEUES
 
 _MOST_SECONDS = 2.0
 _SLACK_MESSAGES = 20
@@ -25,7 +26,7 @@ class Lag:
 
 def behind(first: States, now: States, seconds: float) -> str:
     """Name a queue that holds more than it should, so many seconds after the first look; empty if there is none."""
-    for queue in QUEUES:
+    for queue in WORK_QUEUES:
         inflow = (now[queue].last_sequence - first[queue].last_sequence) / seconds
         waiting = now[queue].messages
         if waiting > _MOST_SECONDS * inflow + _SLACK_MESSAGES:

@@ -22,8 +22,10 @@ class Extent:
 
     probe: float
     """A closed loop that finds a peak."""
+    moment: float
+    """A load that is offered to find out whether it may be taken."""
     rate: float
-    """A load that is offered to find out whether it is taken."""
+    """A load that has to be taken."""
     sustained: float
     """A load that the whole pipeline has to keep up with."""
     latency: float
@@ -31,8 +33,8 @@ class Extent:
     revocations: int
 
 
-QUICK = Extent(probe=2, rate=5, sustained=15, latency=5, revocations=30)
-FULL = Extent(probe=4, rate=20, sustained=60, latency=20, revocations=100)
+QUICK = Extent(probe=2, moment=2, rate=5, sustained=15, latency=5, revocations=30)
+FULL = Extent(probe=4, moment=4, rate=15, sustained=60, latency=15, revocations=100)
 
 
 @dataclass(frozen=True)

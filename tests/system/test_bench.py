@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+from benchmarks.books.settling import WORK_QUEUES
 from deploy.local.settings import ROOT
 
 
@@ -25,7 +26,7 @@ def test_the_bench_measures_a_mesh_of_its_own_and_reports(tmp_path):
     assert report["quick"] is True
     assert report["settings"]["postgres"]["fsync"] == "on"
     assert report["settings"]["nats"]["sync_interval"] == "always"
-    assert set(report["settings"]["nats"]["streams"]) == {"SCANS", "RECORDED", "USAGE", "TALLY", "ENRICHED"}
+    assert set(report["settings"]["nats"]["streams"]) == {*WORK_QUEUES, "ENRICHED"}
     rows = {row["id"]: row for row in report["rows"]}
     assert rows.keys() == {"spend_p99_ms", "cold_start_s"}
     assert rows["cold_start_s"]["value"] > 0

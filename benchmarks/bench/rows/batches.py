@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from benchmarks.bench.attempt import highest, offer_once, reading
 from benchmarks.bench.batches import Batches
@@ -21,6 +22,6 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
         load = Load(batches.send, _SIZE, _CALLERS)
         top = await peak(load, stage.extent.probe)
         await stage.streams.settle()
-        tried = await highest(top, lambda rate: offer_once(stage, load, rate, stage.extent.rate))
+        tried = await highest(top, stage.extent.moment, stage.extent.rate, partial(offer_once, stage, load))
     stage.profiles["grpc_batch_rate"] = tried[-1].per_scan()
     return {"grpc_batch_rate": reading(top, tried)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 from benchmarks.bench.attempt import highest, offer_once, reading
 from benchmarks.bench.latency import p99_ms
@@ -23,7 +24,7 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
         load = Load(singles.send, 1, _CALLERS)
         top = await peak(load, stage.extent.probe)
         await stage.streams.settle()
-        tried = await highest(top, lambda rate: offer_once(stage, load, rate, stage.extent.rate))
+        tried = await highest(top, stage.extent.moment, stage.extent.rate, partial(offer_once, stage, load))
         rate = reading(top, tried)
         stage.profiles["http_single_rate"] = tried[-1].per_scan()
         if rate.value is None:

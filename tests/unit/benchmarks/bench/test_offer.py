@@ -102,6 +102,17 @@ async def test_every_answer_of_every_caller_counts_for_the_peak():
 
     loop = asyncio.get_running_loop()
     start = loop.time()
-    rate = await peak(Load(soon, 10, 50), 0.1)
+    rate = await peak(Load(soon, 10, 50), 0.1, warm_up=0.0)
     elapsed = loop.time() - start
     assert 0.9 * answers <= rate * elapsed <= 1.1 * answers
+
+
+async def test_what_is_accepted_while_caches_are_cold_does_not_count_for_the_peak():
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+
+    async def only_at_first() -> int:
+        await asyncio.sleep(0.001)
+        return 1 if loop.time() < start + 0.1 else 0
+
+    assert await peak(Load(only_at_first, 1, 4), 0.1, warm_up=0.1) == 0.0
