@@ -142,16 +142,16 @@ class Company:
             name: sum(int(bucket[name]) for bucket in buckets) for name in ("recorded", "enriched", "failed")
         }
 
-    async def listed(self) -> int:
-        """Count the scans accepted since the horizon, page by page."""
+    async def listed(self) -> list[dict[str, Any]]:
+        """Answer the scans accepted since the horizon, page by page."""
         asked = {"companyId": self.id, "pageSize": _PAGE, "startTime": _iso(horizon())}
-        token, count = "", 0
+        token, scans = "", []
         while True:
             page = await self.platform.call("GET", "/v1/scans", params={**asked, "pageToken": token})
-            count += len(page["scans"])
+            scans += page["scans"]
             token = page["nextPageToken"]
             if not token:
-                return count
+                return scans
 
 
 def horizon() -> datetime:

@@ -6,7 +6,7 @@ On a mesh that goes on accepting a number grows while it is asked for: it must l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,8 @@ class Shown:
     """By GetUsage, of the current month."""
     invoiced: int
     """By PreviewInvoice."""
-    listed: int | None
-    """By the pages of ListScans; None if there are too many."""
+    listed: Sequence[Mapping[str, Any]] | None
+    """The scans themselves, by the pages of ListScans; None if there are too many."""
 
 
 async def read(company: Company, stored: int) -> Shown:
@@ -57,7 +57,7 @@ def held_against(company_id: int, shown: Shown, before: Sums, after: Sums) -> It
         "GetScanStats, failed": (before.failed, shown.failed, after.failed),
         "GetUsage, scans": (before.metered, shown.metered, after.metered),
         "PreviewInvoice, scans": (before.metered, shown.invoiced, after.metered),
-        "ListScans": (before.stored, shown.listed, after.stored),
+        "ListScans": (before.stored, None if shown.listed is None else len(shown.listed), after.stored),
     }
     for what, (low, number, high) in compared.items():
         if number is not None and not min(low, high) <= number <= max(low, high):

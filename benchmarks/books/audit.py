@@ -10,7 +10,7 @@ from functools import partial
 from benchmarks import tenants
 from benchmarks.books import api, difference, stores
 from benchmarks.books.api import Shown
-from benchmarks.books.claims import Claims
+from benchmarks.books.claims import Claims, held_against_shown
 from benchmarks.books.difference import Difference
 from benchmarks.books.look import Stored, look, unchanged
 from benchmarks.mesh import Description
@@ -79,6 +79,7 @@ async def audit(
             for company_id, sums in stored.sums.items()
         }
         found += await _api_differences(description, shown, stored)
+        found += _unlike_sent(claims, shown)
         # The watermark takes half a minute to pass, and a ledger that is wrong says nothing of a quota.
         if not found:
             found += await _quotas(description, admin, stored)
@@ -112,6 +113,16 @@ async def _api_differences(
                 company_id, said, stored.sums[company_id], await books.sums(company_id)
             )
         ]
+
+
+def _unlike_sent(claims: Claims | None, shown: dict[int, Shown]) -> list[Difference]:
+    if claims is None:
+        return []
+    return [
+        each
+        for company_id, said in shown.items()
+        for each in held_against_shown(claims, company_id, said.listed or ())
+    ]
 
 
 async def _quotas(description: Description, admin: Platform, stored: Stored) -> list[Difference]:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.books.difference import Difference
+from benchmarks.scan import Scan
 
 Key = tuple[int, str]
 """Company and scan id, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one attempt carried of a scan, and what follows from the key and the call: all of it is kept as it was."""
+
+    scanner_id: str
+    lane: str
+    scan: Scan
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,8 @@ class Claims:
     """In every attempt, for good or for the time being."""
     contents: Mapping[Key, int] = field(default_factory=dict)
     """With how many contents an id was accepted, where it was with more than one: one is stored, each other one dies."""
+    sent: Mapping[Key, AbstractSet[Sent]] = field(default_factory=dict)
+    """What the attempts carried of which one may have been stored, where the client says it."""
 
 
 def held_against(claims: Claims, stored: AbstractSet[Key], dead: Mapping[Key, int]) -> Iterator[Difference]:
@@ -48,3 +61,15 @@ def held_against(claims: Claims, stored: AbstractSet[Key], dead: Mapping[Key, in
             yield Difference(
                 company_id, f"scan {scan_id}", "accepted with more contents than are accounted for", detail
             )
+
+
+def held_against_shown(
+    claims: Claims, company_id: int, shown: Iterable[Mapping[str, Any]]
+) -> Iterator[Difference]:
+    """Compare what a company is shown of its scans with what its devices have sent."""
+    for each in shown:
+        stored = Sent(each["scannerId"], each["lane"], Scan.of_json(each))
+        sent = claims.sent.get((company_id, stored.scan.scan_id), {stored})
+        if stored not in sent:
+            detail = f"sent {' or '.join(sorted(map(str, sent)))}; shown {stored}"
+            yield Difference(company_id, f"scan {stored.scan.scan_id}", "is not what was sent", detail)

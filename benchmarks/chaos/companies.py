@@ -28,6 +28,8 @@ class Tenant:
     """The scanners of one company."""
 
     company_id: int
+    lane: str
+    """Of scans that are not sent as bulk, by the company's plan."""
     devices: tuple[Device, ...]
 
 
@@ -60,10 +62,13 @@ class Fleet:
 
 async def make(admin: Platform) -> Fleet:
     """Make the companies and register their scanners."""
-    tenants = await asyncio.gather(*(_tenant(admin, plan, limits) for plan, limits in _COMPANIES))
+    lanes = {plan["plan"]: plan["lane"] for plan in (await admin.call("GET", "/v1/plans"))["plans"]}
+    tenants = await asyncio.gather(
+        *(_tenant(admin, plan, lanes[plan], limits) for plan, limits in _COMPANIES)
+    )
     return Fleet(tuple(tenants))
 
 
-async def _tenant(admin: Platform, plan: str, limits: dict[str, int]) -> Tenant:
+async def _tenant(admin: Platform, plan: str, lane: str, limits: dict[str, int]) -> Tenant:
     company = await admin.company(plan, **limits)
-    return Tenant(company.id, tuple([await company.scanner() for _ in range(_SCANNERS)]))
+    return Tenant(company.id, lane, tuple([await company.scanner() for _ in range(_SCANNERS)]))

@@ -6,7 +6,8 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from benchmarks.books.claims import Claims, Key
+from benchmarks.books.claims import Claims, Key, Sent
+from benchmarks.chaos.parcel import Parcel
 from benchmarks.client.answer import Answer, Duty, Fate
 from benchmarks.scan import Scan
 
@@ -19,6 +20,8 @@ class Journal:
     def __init__(self) -> None:
         self.offered = 0
         """Scans that were sent for the first time."""
+        self.withheld = 0
+        """Scans that devices did not take because they still kept so many others."""
         self.acceptances: list[float] = []
         """When scans were accepted, in order."""
         self.failures: list[float] = []
@@ -29,18 +32,22 @@ class Journal:
         self._fates: dict[Key, set[Fate]] = {}
         self._under_way: Counter[Key] = Counter()
         self._contents: dict[Key, set[Scan]] = defaultdict(set)
+        self._sent: dict[Key, Counter[Sent]] = defaultdict(Counter)
+        """Attempts that may have stored it, those under way among them, by what they carried."""
 
-    def begin(self, company_id: int, scans: Iterable[Scan]) -> None:
-        """Note that scans are being sent: whatever happens to this process now, they may be stored."""
+    def begin(self, parcel: Parcel, scans: Iterable[Scan]) -> None:
+        """Note that scans of a parcel are being sent: whatever happens to this process now, they may be stored."""
         for scan in scans:
-            key = company_id, scan.scan_id
+            key = parcel.device.company_id, scan.scan_id
+            self._sent[key][parcel.sent(scan)] += 1
             if key not in self._fates:
                 self._fates[key] = set()
                 self.offered += 1
             self._under_way[key] += 1
 
-    def end(self, company_id: int, scan: Scan, answer: Answer) -> None:
+    def end(self, parcel: Parcel, scan: Scan, answer: Answer) -> None:
         """Note what was said of a scan that was being sent."""
+        company_id = parcel.device.company_id
         key, now = (company_id, scan.scan_id), time.monotonic()
         self._under_way[key] -= 1
         self._fates[key].add(answer.fate)
@@ -50,6 +57,8 @@ class Journal:
             self._contents[key].add(scan)
         elif answer.fate is Fate.UNKNOWN:
             self.failures.append(now)
+        else:
+            self._sent[key][parcel.sent(scan)] -= 1
         breach = _breach(scan, answer)
         if breach and len(self.breaches) < _MOST_BREACHES:
             self.breaches.append(f"company {company_id}: scan {scan.scan_id}: {breach}")
@@ -63,7 +72,8 @@ class Journal:
             if key not in accepted and (Fate.UNKNOWN in fates or self._under_way[key] > 0)
         }
         contents = {key: len(scans) for key, scans in self._contents.items() if len(scans) > 1}
-        return Claims(accepted, unknown, self._fates.keys() - accepted - unknown, contents)
+        sent = {key: (+attempts).keys() for key, attempts in self._sent.items()}
+        return Claims(accepted, unknown, self._fates.keys() - accepted - unknown, contents, sent)
 
 
 def _breach(scan: Scan, answer: Answer) -> str:

@@ -49,6 +49,13 @@ class Sender:
         """Tell whether devices of a company take new scans."""
         return self._kept[company_id] < _ROOM
 
+    async def take(self, parcel: Parcel) -> None:
+        """Deliver a parcel, if the devices of its company have room for it."""
+        if self.has_room(parcel.device.company_id):
+            await self.deliver(parcel)
+        else:
+            self._journal.withheld += len(parcel.scans)
+
     async def deliver(self, parcel: Parcel) -> None:
         """Send a parcel until each of its scans has arrived or is to be dropped, or the run is over."""
         loop = asyncio.get_running_loop()
@@ -73,11 +80,10 @@ class Sender:
 
     async def _attempt(self, parcel: Parcel, scans: Sequence[Scan]) -> list[tuple[Scan, Answer]]:
         """Send scans once; answer those that are to be sent again, with what was said of them."""
-        company_id = parcel.device.company_id
-        self._journal.begin(company_id, scans)
+        self._journal.begin(parcel, scans)
         answered = list(zip(scans, await self._clients.send(parcel, scans), strict=True))
         for scan, said in answered:
-            self._journal.end(company_id, scan, said)
+            self._journal.end(parcel, scan, said)
         return [(scan, said) for scan, said in answered if said.duty is Duty.AGAIN]
 
 
@@ -99,6 +105,8 @@ class Clients:
                 return [await http.submit(key, scan.as_json(), bulk=bulk) for scan in scans]
             case Route.HTTP_BATCH:
                 return await http.submit_batch(key, [scan.as_json() for scan in scans], bulk=bulk)
+            case Route.GRPC_SINGLE:
+                return [await grpc.submit(key, scan.as_message(), bulk=bulk) for scan in scans]
             case Route.GRPC_BATCH:
                 return await grpc.submit_batch(key, [scan.as_message() for scan in scans], bulk=bulk)
 
@@ -126,7 +134,6 @@ async def send(description: Description, fleet: Fleet, journal: Journal, seconds
         traffic = Traffic(fleet, random)
 
         async def fire(_: float) -> None:
-            parcels = [each for each in traffic.next() if sender.has_room(each.device.company_id)]
-            await asyncio.gather(*map(sender.deliver, parcels))
+            await asyncio.gather(*map(sender.take, traffic.next()))
 
         await pace.at_rate(PARCELS_PER_SECOND, seconds, fire)

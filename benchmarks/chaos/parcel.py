@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from benchmarks.books.claims import Sent
 from benchmarks.scan import Scan
 from benchmarks.tenants import Device
+
+BULK = "bulk"
 
 
 class Route(Enum):
@@ -14,6 +17,7 @@ class Route(Enum):
 
     HTTP_SINGLE = auto()
     HTTP_BATCH = auto()
+    GRPC_SINGLE = auto()
     GRPC_BATCH = auto()
     LEGACY = auto()
 
@@ -25,10 +29,20 @@ class Parcel:
     device: Device
     scans: tuple[Scan, ...]
     route: Route
-    bulk: bool = False
+    lane: str
+    """The one that follows from the company's plan and the call: `premium`, `standard` or `bulk`."""
     hurried: bool = False
     """Whether the device waits for an answer for a second only."""
     once: bool = False
     """Whether the device forgets it, whatever has become of it."""
     legacy_body: str = ""
     """What an old device posts of its one scan."""
+
+    @property
+    def bulk(self) -> bool:
+        """Whether the call says so."""
+        return self.lane == BULK
+
+    def sent(self, scan: Scan) -> Sent:
+        """Answer what the parcel carries of a scan."""
+        return Sent(self.device.scanner_id, self.lane, scan)

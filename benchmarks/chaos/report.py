@@ -43,6 +43,8 @@ class Report:
     mutant: str | None
     offered_per_s: float
     accepted_per_s: float
+    withheld: int
+    """Scans that devices which were full did not take: beyond those offered."""
     faults: tuple[Suffered, ...]
     restarts: dict[str, int]
     """How often the supervisor has started a process again, by its name in mesh.json."""
@@ -72,7 +74,8 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def lines(report: Report) -> Iterator[str]:
     """Render it for a terminal."""
-    yield f"offered {report.offered_per_s:.0f} scans/s, accepted {report.accepted_per_s:.0f} scans/s"
+    pace = f"offered {report.offered_per_s:.0f} scans/s, accepted {report.accepted_per_s:.0f} scans/s"
+    yield f"{pace}; {report.withheld} more were not taken by devices that were full"
     yield f"{len(report.faults)} faults:"
     yield f"  {'':<26} {'count':>5} {'errors':>7} {'longest outage':>15} {'longest recovery':>17}"
     by_what = sorted(report.faults, key=attrgetter("what"))

@@ -56,6 +56,7 @@ async def run(mesh: Mesh, asked: Options) -> Report:
         mutant=asked.mutant.name if asked.mutant else None,
         offered_per_s=offered,
         accepted_per_s=sum(moment < start + asked.seconds for moment in journal.acceptances) / asked.seconds,
+        withheld=journal.withheld,
         faults=tuple(_suffered(injury, journal) for injury in injuring.result()),
         restarts=_restarts(mesh, description),
         exact_quota=exact,

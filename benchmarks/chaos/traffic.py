@@ -11,13 +11,15 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from benchmarks.chaos.companies import Fleet, Tenant
-from benchmarks.chaos.parcel import Parcel, Route
+from benchmarks.chaos.parcel import BULK, Parcel, Route
 from benchmarks.scan import BARCODE, Scan
 from benchmarks.tenants import Device
 
 _REMEMBERED = 500
 _BARCODES = (BARCODE, "036000291452", "96385074", "10614141000415", "not a GTIN", "4006381333932")
+_SINGLE_ROUTES = (Route.HTTP_SINGLE, Route.HTTP_SINGLE, Route.GRPC_SINGLE)
 _NEW_ROUTES = (Route.HTTP_BATCH, Route.GRPC_BATCH)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BULK = 0.1
 _HURRIED = 0.15
 _TIMED = 0.3
@@ -55,7 +57,7 @@ class Traffic:
         return parcels
 
     def _single(self, tenant: Tenant) -> Iterator[Parcel]:
-        yield self._parcel(tenant, [self._scan()], Route.HTTP_SINGLE)
+        yield self._parcel(tenant, [self._scan()], self._random.choice(_SINGLE_ROUTES))
 
     def _batch(self, tenant: Tenant) -> Iterator[Parcel]:
         scans = [self._scan() for _ in range(self._random.randint(5, 30))]
@@ -63,15 +65,13 @@ class Traffic:
 
     def _legacy(self, tenant: Tenant) -> Iterator[Parcel]:
         device = self._random.choice(tenant.devices)
-        body = json.dumps(
-            {
-                "productId": self._random.choice(_BARCODES),
-                "timestamp": int(datetime.now(UTC).timestamp() * 1000),
-                "note": self._random.getrandbits(64),
-            }
-        )
+        data, note = self._random.choice(_BARCODES), self._random.getrandbits(64)
+        milliseconds = int(datetime.now(UTC).timestamp() * 1000)
+        body = json.dumps({"productId": data, "timestamp": milliseconds, "note": note})
         scan_id = str(uuid.uuid5(uuid.UUID(device.scanner_id), body))
-        yield Parcel(device, (Scan(scan_id),), Route.LEGACY, legacy_body=body)
+        scan_time = _EPOCH + timedelta(milliseconds=milliseconds)
+        scan = Scan(scan_id, data, attributes=(("note", str(note)),), scan_time=scan_time)
+        yield Parcel(device, (scan,), Route.LEGACY, tenant.lane, legacy_body=body)
 
     def _resent(self, tenant: Tenant) -> Iterator[Parcel]:
         sent = self._sent[tenant.company_id]
@@ -106,13 +106,17 @@ class Traffic:
 
     def _parcel(self, tenant: Tenant, scans: list[Scan], route: Route) -> Parcel:
         device: Device = self._random.choice(tenant.devices)
-        bulk, hurried = self._random.random() < _BULK, self._random.random() < _HURRIED
-        return Parcel(device, tuple(scans), route, bulk=bulk, hurried=hurried)
+        lane = BULK if self._random.random() < _BULK else tenant.lane
+        return Parcel(device, tuple(scans), route, lane, hurried=self._random.random() < _HURRIED)
 
     def _scan(self) -> Scan:
         timed = self._random.random() < _TIMED
         ago = timedelta(minutes=self._random.randint(-60, 20 * 24 * 60))
-        return Scan(data=self._random.choice(_BARCODES), scan_time=datetime.now(UTC) - ago if timed else None)
+        return Scan(
+            data=self._random.choice(_BARCODES),
+            attributes=(("battery", f"{self._random.randrange(100)} %"),) if timed else (),
+            scan_time=datetime.now(UTC) - ago if timed else None,
+        )
 
     def _bad_scan(self) -> Scan:
         wrong = self._random.randrange(3)

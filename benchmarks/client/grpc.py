@@ -41,6 +41,17 @@ class GrpcClient:
     ) -> None:
         await asyncio.gather(*(channel.close() for channel in self._channels))
 
+    async def submit(self, api_key: str, scan: scan_pb2.Scan, *, bulk: bool = False) -> Answer:
+        """Hand over one scan."""
+        request = ingest_pb2.SubmitScanRequest(scan=scan, bulk=bulk)
+        try:
+            response = await next(self._stubs).SubmitScan(
+                request, metadata=(("x-api-key", api_key),), timeout=self._timeout_seconds
+            )
+        except grpc.aio.AioRpcError as error:
+            return failure(error)
+        return ACCEPTED if response.scan_id == scan.scan_id else answer.nonsense(f"{response}")
+
     async def submit_batch(
         self,
         api_key: str,

@@ -13,6 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ import pytest
 
 from benchmarks.books import settling
 from benchmarks.books.audit import Report, audit
-from benchmarks.books.claims import Claims
+from benchmarks.books.claims import Claims, Sent
 from benchmarks.books.settling import NotSettled
+from benchmarks.scan import Scan
 from deploy.local.mesh import Mesh
 from deploy.local.settings import ROOT
 from tests.system.actors import Company, Operator, scan
@@ -119,17 +121,27 @@ def test_what_clients_were_told_is_held_against_what_is_stored(
     mesh: Mesh, companies: list[Company], clean: Report
 ) -> None:
     company = companies[0]
-    stored = {(company.id, each["scanId"]) for each in _listed(company)}
+    stored = {(company.id, each["scanId"]): each for each in _listed(company)}
     refused, unsent, *rest = sorted(stored)
     lost = (company.id, OTHER)
-    claims = Claims({*rest, lost}, {rest[0]}, {refused})
+    sent = {key: _as_shown(stored[key]) for key in rest}
+    sent[rest[1]] = replace(sent[rest[1]], scanner_id=OTHER)
+    claims = Claims(
+        {*rest, lost}, {rest[0]}, {refused}, sent={key: {attempt} for key, attempt in sent.items()}
+    )
     report = asyncio.run(audit(mesh.describe(), companies=[company.id], claims=claims))
-    assert report.differences == (
+    *differences, unlike = report.differences
+    assert unlike.startswith(f"company {company.id}: scan {rest[1][1]}: is not what was sent (sent Sent(")
+    assert differences == [
         f"company {company.id}: scan {OTHER}: accepted, and neither stored nor in a dead letter",
         f"company {company.id}: scan {refused[1]}: refused in every attempt, and stored",
         f"company {company.id}: scan {unsent[1]}: stored, and nobody has sent it",
-    )
+    ]
     assert report.counts.accepted == len(claims.accepted)
+
+
+def _as_shown(shown: dict[str, Any]) -> Sent:
+    return Sent(shown["scannerId"], shown["lane"], Scan.of_json(shown))
 
 
 def _listed(company: Company) -> list[dict[str, Any]]:

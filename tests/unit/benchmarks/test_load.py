@@ -19,7 +19,10 @@ from benchmarks.tenants import Device
 
 DEVICE = Device(1, "01890a5d-ac96-774b-bcce-b302099a8057", "key")
 FLEET = Fleet(
-    tuple(Tenant(company_id, (Device(company_id, DEVICE.scanner_id, "key"),)) for company_id in (1, 2, 3, 4))
+    tuple(
+        Tenant(company_id, "standard", (Device(company_id, DEVICE.scanner_id, "key"),))
+        for company_id in (1, 2, 3, 4)
+    )
 )
 SOON, SLOW = answer.refusal("NOT_DURABLE", 0.0), answer.refusal("NOT_DURABLE", 30.0)
 
@@ -41,7 +44,7 @@ async def deliver(clients: Scripted, scans, seconds: float = 60.0) -> Journal:
     journal = Journal()
     until = asyncio.get_running_loop().time() + seconds
     sender = Sender(clients, journal, Random(1), until)
-    await sender.deliver(Parcel(DEVICE, tuple(scans), Route.HTTP_BATCH))
+    await sender.deliver(Parcel(DEVICE, tuple(scans), Route.HTTP_BATCH, "standard"))
     assert sender.has_room(1)
     return journal
 
@@ -72,7 +75,7 @@ async def test_a_device_that_has_given_up_keeps_nothing():
 async def test_a_forgetful_device_sends_a_scan_once():
     clients, scan = Scripted(SOON), Scan()
     sender = Sender(clients, Journal(), Random(1), asyncio.get_running_loop().time() + 60.0)
-    await sender.deliver(Parcel(DEVICE, (scan,), Route.HTTP_SINGLE, once=True))
+    await sender.deliver(Parcel(DEVICE, (scan,), Route.HTTP_SINGLE, "standard", once=True))
     assert clients.sent == [[scan.scan_id]]
 
 
@@ -89,10 +92,15 @@ async def test_the_devices_of_a_company_have_room_for_so_many_scans():
             await rest_arrived.wait()
             return await super().send(parcel, scans)
 
-    sender = Sender(Clients(said), Journal(), Random(1), asyncio.get_running_loop().time() + 60.0)
-    delivery = asyncio.ensure_future(sender.deliver(Parcel(DEVICE, tuple(scans), Route.HTTP_BATCH)))
+    journal = Journal()
+    sender = Sender(Clients(said), journal, Random(1), asyncio.get_running_loop().time() + 60.0)
+    delivery = asyncio.ensure_future(
+        sender.deliver(Parcel(DEVICE, tuple(scans), Route.HTTP_BATCH, "standard"))
+    )
     await asyncio.sleep(0)
     assert (sender.has_room(1), sender.has_room(2)) == (False, True)
+    await sender.take(Parcel(DEVICE, (Scan(), Scan()), Route.HTTP_BATCH, "standard"))
+    assert (journal.withheld, journal.offered) == (2, 300)
     rest_arrived.set()
     for _ in range(5):
         await asyncio.sleep(0)

@@ -28,6 +28,7 @@ REPORT = Report(
     mutant=None,
     offered_per_s=203.98765,
     accepted_per_s=198.0,
+    withheld=12,
     faults=(
         Suffered(1.23456, Act.KILL, "ingest", Outage(3, 0.41239, 1.1)),
         Suffered(9.0, Act.KILL, "ingest", Outage(4, 0.2, 2.5)),

@@ -2,18 +2,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 
 from benchmarks.books import api, claims, difference, settling
 from benchmarks.books.api import Shown
-from benchmarks.books.claims import Claims
+from benchmarks.books.claims import Claims, Sent
 from benchmarks.books.difference import Difference
 from benchmarks.books.settling import Queue
 from benchmarks.books.stores import Sums, checks
+from benchmarks.scan import BARCODE, Scan
 
 SUMS = Sums(stored=9, recorded=9, enriched=8, failed=1, results=8, letters=1, metered=9)
-SHOWN = Shown(recorded=9, enriched=8, failed=1, metered=9, invoiced=9, listed=9)
+SHOWN = Shown(recorded=9, enriched=8, failed=1, metered=9, invoiced=9, listed=[{}] * 9)
 A, B, C, D = ((1, name) for name in "abcd")
 
 
@@ -50,16 +52,59 @@ def test_of_an_id_that_was_accepted_with_three_contents_two_have_died(letters, w
     )
 
 
+SCAN = Scan(
+    "a", location="dock", attributes=(("b", "2"),), scan_time=datetime(2026, 11, 26, 3, 4, 5, 6_000, UTC)
+)
+LISTED = {
+    "scanId": "a",
+    "scanTime": "2026-11-26T03:04:05.006Z",
+    "location": "dock",
+    "attributes": {"b": "2"},
+    "barcode": {"data": BARCODE, "format": ""},
+    "scannerId": "s",
+    "lane": "bulk",
+}
+
+
+def test_a_scan_that_is_shown_as_one_of_its_attempts_sent_it_is_right():
+    told = Claims({A}, set(), set(), sent={A: {Sent("s", "premium", Scan("a")), Sent("s", "bulk", SCAN)}})
+    assert list(claims.held_against_shown(told, 1, [LISTED])) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"scannerId": "t"},
+        {"lane": "premium"},
+        {"location": ""},
+        {"scanTime": None},
+        {"scanTime": "2026-11-26T03:04:05.007Z"},
+        {"attributes": {}},
+        {"barcode": {"data": "0"}},
+    ],
+    ids=str,
+)
+def test_a_scan_that_is_shown_otherwise_is_named(other):
+    told = Claims({A}, set(), set(), sent={A: {Sent("s", "bulk", SCAN)}})
+    [found] = claims.held_against_shown(told, 1, [{**LISTED, **other}])
+    assert (found.subject, found.problem) == ("scan a", "is not what was sent")
+
+
+def test_a_client_that_does_not_say_what_it_sent_is_shown_anything():
+    assert list(claims.held_against_shown(Claims({A}, set(), set()), 1, [LISTED])) == []
+
+
 def test_what_the_api_shows_must_be_what_the_stores_hold():
     assert list(api.held_against(1, SHOWN, SUMS, SUMS)) == []
     for name in ("recorded", "enriched", "failed", "metered", "invoiced", "listed"):
-        [found] = api.held_against(1, replace(SHOWN, **{name: 7}), SUMS, SUMS)
+        seven = [{}] * 7 if name == "listed" else 7
+        [found] = api.held_against(1, replace(SHOWN, **{name: seven}), SUMS, SUMS)
         assert found.detail.startswith("7, ")
 
 
 def test_what_the_api_shows_may_grow_while_it_is_asked():
     grown = replace(SUMS, recorded=12, metered=12, stored=12)
-    shown = replace(SHOWN, recorded=11, metered=10, invoiced=12, listed=11)
+    shown = replace(SHOWN, recorded=11, metered=10, invoiced=12, listed=[{}] * 11)
     assert list(api.held_against(1, shown, SUMS, grown)) == []
     [found] = api.held_against(1, replace(SHOWN, recorded=13), SUMS, grown)
     assert found.subject == "GetScanStats, recorded"
