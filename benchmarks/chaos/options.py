@@ -14,6 +14,7 @@ from benchmarks.mutants.catalogue import MUTANTS, Mutant
 
 _SECONDS, _MUTANT_SECONDS = 300.0, 20.0
 _REPLICAS, _MUTANT_REPLICAS = 2, 1
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 5.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +61,27 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.chaos",
         description="Disturb a mesh under load, then compare its books. Exits with 1 on any difference.",
     )
-    parser.add_argument("--seconds", type=float, help="of load and faults (300, with a mutant 20)")
+    parser.add_argument("--seconds", type=_duration, help="of load and faults (300, with a mutant 20)")
     parser.add_argument("--seed", type=int, help="of faults and load; else a random one, which is printed")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="plant this bug: the run must fail")
     parser.add_argument("--targets", type=_names, help="disturb these processes alone: nats,postgres")
     parser.add_argument("--acts", type=_acts, help=f"in these ways alone: {','.join(Act)}")
-    parser.add_argument("--replicas", type=int, help="of each service and worker (2, with a mutant 1)")
+    parser.add_argument("--replicas", type=_count, help="of each service and worker (2, with a mutant 1)")
     parser.add_argument("--report", type=Path, default=BUILD / "chaos.json", help="the file it writes")
     return parser
+
+
+def _duration(text: str) -> float:
+    seconds = float(text)
+    if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:  # nor is it one of NaN
+        raise argparse.ArgumentTypeError(f"must lie between {_SHORTEST_SECONDS:g} and {_LONGEST_SECONDS:g}")
+    return seconds
+
+
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -75,4 +89,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _acts(text: str) -> tuple[Act, ...]:
+    unknown = sorted(set(_names(text)).difference(Act))
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no such act: {', '.join(unknown)}; there are: {', '.join(Act)}")
     return tuple(map(Act, _names(text)))

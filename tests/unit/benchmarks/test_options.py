@@ -35,7 +35,19 @@ def test_mutant_brings_its_faults(name: str) -> None:
     assert options.read(["--mutant", name, "--seconds", "30", "--targets", "nats"]).targets == ("nats",)
 
 
-@pytest.mark.parametrize("wrong", [["--mutant", "none"], ["--acts", "maim"], ["--seconds", "many"]])
-def test_what_cannot_be_understood_ends_the_command(wrong: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--mutant", "none", "invalid choice"),
+        ("--acts", "kill,maim", "no such act: maim; there are: kill, stop, restart"),
+        ("--seconds", "many", "invalid"),
+        *(("--seconds", value, "must lie between 5 and 86400") for value in ("0", "-5", "nan", "inf", "1e6")),
+        ("--replicas", "0", "must be at least 1"),
+    ],
+)
+def test_what_cannot_be_understood_ends_the_command(
+    option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        options.read(wrong)
+        options.read([f"{option}={value}"])
+    assert said in capsys.readouterr().err

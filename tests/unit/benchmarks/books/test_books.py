@@ -71,6 +71,13 @@ def test_a_scan_that_is_shown_as_one_of_its_attempts_sent_it_is_right():
     assert list(claims.held_against_shown(told, 1, [LISTED])) == []
 
 
+def test_a_premium_scan_may_have_gone_as_a_standard_one_and_a_standard_one_not_as_premium():
+    told = Claims({A}, set(), set(), sent={A: {Sent("s", "premium", SCAN)}})
+    assert list(claims.held_against_shown(told, 1, [{**LISTED, "lane": "standard"}])) == []
+    told = Claims({A}, set(), set(), sent={A: {Sent("s", "standard", SCAN)}})
+    assert list(claims.held_against_shown(told, 1, [{**LISTED, "lane": "premium"}])) != []
+
+
 @pytest.mark.parametrize(
     "other",
     [
