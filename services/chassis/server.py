@@ -32,6 +32,10 @@ _ARRIVED_SECONDS = 0.1
 """For calls that have arrived to be begun: gRPC cancels what it has read and not yet handed over when it stops."""
 _FINISH_SHARE = 0.8
 """Of the grace: the rest is for the answers of calls that were ended."""
+_ANSWERED_SECONDS = 0.1
+"""For those answers to be sent."""
+_NO_END = 3600.0
+"""Seconds: a grace that nothing waits out."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 OPTIONS = (
@@ -109,15 +113,21 @@ class Server:
         self._ending.set()
 
     async def stop(self) -> None:
-        """Say NOT_SERVING first, so that the edge looks elsewhere; then let calls in progress finish, or end them."""
+        """Say NOT_SERVING first, so that the edge looks elsewhere; then let calls in progress finish, or end them.
+
+        gRPC would cancel them when their time is up, and whoever was frozen meanwhile would get no word in. The edge
+        tries cancelled calls at another replica: so what is cancelled here has never begun.
+        """
         if self._probing is not None:
             self._probing.cancel()
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(_ARRIVED_SECONDS)
         grace = self._settings.stop_grace.total_seconds()
-        stopping = asyncio.create_task(self._server.stop(grace))
+        stopping = asyncio.create_task(self._server.stop(_NO_END))
         await asyncio.wait([stopping], timeout=_FINISH_SHARE * grace)
-        self._calls.end()
+        await self._calls.end()
+        await asyncio.wait([stopping], timeout=_ANSWERED_SECONDS)
+        await self._server.stop(None)  # those who watch the health service go on watching
         await stopping
         _log.info("stopped")
 

@@ -18,6 +18,8 @@ class Calls:
     def __init__(self) -> None:
         self._limits: set[asyncio.Timeout] = set()
         self._ended = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @asynccontextmanager
     async def joined(self, _: object) -> AsyncIterator[None]:
@@ -31,17 +33,21 @@ class Calls:
         try:
             async with asyncio.timeout(None) as limit:
                 self._limits.add(limit)
+                self._idle.clear()
                 try:
                     yield
                 finally:
                     self._limits.discard(limit)
+                    if not self._limits:
+                        self._idle.set()
         except TimeoutError as error:
             if not limit.expired():
                 raise  # somebody else's, which nobody typed
             raise Unavailable("the service is stopping") from error
 
-    def end(self) -> None:
-        """End all of them now, and whatever joins later."""
+    async def end(self) -> None:
+        """End all of them now, and whatever joins later; return when they have ended."""
         self._ended = True
         for limit in self._limits:
             limit.reschedule(asyncio.get_running_loop().time())
+        await self._idle.wait()

@@ -66,7 +66,7 @@ async def server(dependencies: dict[str, Dependency], verifier: Verifier) -> Asy
         ),
         Added(limits_grpc.add_LimitServiceServicer_to_server, limits_grpc.LimitServiceServicer(), [limits]),
     )
-    grace = timedelta(seconds=0.5)  # an open Watch holds a stop up for all of it
+    grace = timedelta(seconds=0.5)  # an open Watch holds a stop up for most of it
     async with serving(verifier, *services, grace=grace) as server:
         yield server
 

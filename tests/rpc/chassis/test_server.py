@@ -124,6 +124,33 @@ async def test_what_does_not_finish_within_the_grace_is_told_to_come_again(
         assert (type(error), bool(error.retry_delay)) == (Unavailable, True)
 
 
+class Reluctant(Slow):
+    """A call that takes its time to end when it is told to."""
+
+    async def behaviour(self, request: Any, context: Any) -> Any:
+        try:
+            return await super().behaviour(request, context)
+        finally:
+            await asyncio.sleep(0.3)
+
+
+async def test_what_ends_only_after_the_grace_is_told_to_come_again_and_not_cancelled(
+    verifier: Verifier, scanner: Any
+) -> None:
+    slow = Reluctant()
+    async with (
+        serving(verifier, Scripted(slow.behaviour).added(), grace=timedelta(seconds=0.2)) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        stub = ingest_pb2_grpc.IngestServiceStub(channel)
+        in_progress = asyncio.ensure_future(failure(stub.SubmitScan(EMPTY, metadata=scanner)))
+        await slow.begun.wait()
+        async with asyncio.timeout(3):
+            await server.stop()
+        error = await in_progress
+        assert (type(error), bool(error.retry_delay)) == (Unavailable, True)
+
+
 async def test_after_a_stop_the_port_is_free(verifier: Verifier) -> None:
     async with serving(verifier) as first:
         port = first.port
