@@ -6,6 +6,7 @@ has still to be taken for the whole time of the row.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from benchmarks.bench.row import NOT_REACHED, Reading
 from benchmarks.bench.stage import Stage
 
 SHARES = (0.95, 0.85, 0.75, 0.65)
+_FAILURES_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,6 @@ class Attempt:
     def reached(self) -> bool:
         """Whether the mesh has taken it, and kept up with it."""
         return self.offered.reached and not self.trouble
-
-    def per_scan(self) -> Mapping[str, Any]:
-        """Answer what its scans cost."""
-        return self.profile.per_scan(self.offered.accepted)
 
     def __str__(self) -> str:
         return f"{self.offered}{', ' if self.trouble else ''}{self.trouble}"
@@ -64,8 +62,16 @@ async def highest(top: float, moment: float, seconds: float, offered: Offer) -> 
     return tried
 
 
-def reading(top: float, tried: Sequence[Attempt]) -> Reading:
-    """Make of attempts what the row says."""
-    note = "; ".join([f"peak {top:.0f}/s", *map(str, tried)])
+def profiles(row: str, tried: Sequence[Attempt]) -> Mapping[str, Mapping[str, Any]]:
+    """Answer what a scan of the last attempt has cost, by the row; nothing if none was accepted."""
+    last = tried[-1]
+    scans = last.offered.accepted
+    return {row: last.profile.per_scan(scans)} if scans else {}
+
+
+def reading(top: float, tried: Sequence[Attempt], failures: Mapping[str, int]) -> Reading:
+    """Make of attempts, and of the scans that were not accepted by why, what the row says."""
+    refused = [f"{count} scans: {why}" for why, count in Counter(failures).most_common(_FAILURES_TOLD)]
+    note = "; ".join([f"peak {top:.0f}/s", *map(str, tried), *refused])
     last = tried[-1]
     return Reading(last.offered.taken, note=note) if last.reached else Reading(None, NOT_REACHED, note)

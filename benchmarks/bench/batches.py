@@ -35,7 +35,8 @@ class Batches:
         calls: list[Any] = [channel.unary_unary(_METHOD, None, _answer) for channel in self._channels]
         self._calls = itertools.cycle(calls)
         self._accepted: list[str] = []
-        self._unsure: list[str] = []
+        self._unsure: dict[str, None] = {}
+        """Batches that are under way, or were not accepted whole."""
         self.failures: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
@@ -68,8 +69,11 @@ class Batches:
         return self._ids(first) if whole else []
 
     async def _send(self, first: str) -> int:
+        self._unsure[first] = None
         accepted = await self._call(first)
-        (self._accepted if accepted == len(self._positions) else self._unsure).append(first)
+        if accepted == len(self._positions):
+            del self._unsure[first]
+            self._accepted.append(first)
         return accepted
 
     def _ids(self, first: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from deploy.local.failures import MeshError
 
 def main(arguments: Sequence[str]) -> int:
     """Run and report; answer the exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as by Ctrl-C: what was stopped goes on
     asked = options.read(arguments)
     mutant = f", mutant {asked.mutant.name}" if asked.mutant else ""
     print(f"seed {asked.seed}, {asked.seconds:g} s{mutant}", flush=True)
@@ -35,7 +33,6 @@ def main(arguments: Sequence[str]) -> int:
         traceback.print_exc()
     if found is None:
         return 2
-    report.write(found, asked.report)
     print(*report.lines(found), f"report: {asked.report}", sep="\n")
     return 1 if found.differences else 0
 
@@ -50,6 +47,7 @@ def _run(asked: Options) -> report.Report:
     plants = {mutant.part: planted.environment(*mutant.plants)} if mutant else {}
     with own(replicas=asked.replicas, environment=plants) as mesh:
         found = asyncio.run(run.run(mesh, asked))
+        report.write(found, asked.report)  # whatever happens when the mesh is stopped
         if found.differences:
             shutil.copytree(mesh.home.logs, asked.logs)
             print(f"logs of the mesh: {asked.logs}")

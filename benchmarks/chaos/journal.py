@@ -22,8 +22,10 @@ class Journal:
         """Scans that were sent for the first time."""
         self.withheld = 0
         """Scans that devices did not take because they still kept so many others."""
+        self.arrivals: list[float] = []
+        """When scans were accepted for the first time, in order."""
         self.acceptances: list[float] = []
-        """When scans were accepted, in order."""
+        """When scans were accepted, those that had been accepted before among them, in order."""
         self.failures: list[float] = []
         """When attempts ended whose outcome the client does not know, in order."""
         self.breaches: list[str] = []
@@ -50,6 +52,8 @@ class Journal:
         company_id = parcel.device.company_id
         key, now = (company_id, scan.scan_id), time.monotonic()
         self._under_way[key] -= 1
+        if answer.fate is Fate.ACCEPTED and Fate.ACCEPTED not in self._fates[key]:
+            self.arrivals.append(now)
         self._fates[key].add(answer.fate)
         self.outcomes[answer.reason or ("no answer" if answer.text else "accepted")] += 1
         if answer.fate is Fate.ACCEPTED:

@@ -45,6 +45,8 @@ class Report:
     accepted_per_s: float
     withheld: int
     """Scans that devices which were full did not take: beyond those offered."""
+    attempts: dict[str, int]
+    """Scans handed over, resends among them, by what was answered."""
     faults: tuple[Suffered, ...]
     restarts: dict[str, int]
     """How often the supervisor has started a process again, by its name in mesh.json."""
@@ -76,6 +78,7 @@ def lines(report: Report) -> Iterator[str]:
     """Render it for a terminal."""
     pace = f"offered {report.offered_per_s:.0f} scans/s, accepted {report.accepted_per_s:.0f} scans/s"
     yield f"{pace}; {report.withheld} more were not taken by devices that were full"
+    yield "attempts: " + ", ".join(f"{outcome} {count}" for outcome, count in report.attempts.items())
     yield f"{len(report.faults)} faults:"
     yield f"  {'':<26} {'count':>5} {'errors':>7} {'longest outage':>15} {'longest recovery':>17}"
     by_what = sorted(report.faults, key=attrgetter("what"))

@@ -6,7 +6,7 @@ the contract, and whatever else the edge says of a call that it may have passed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -73,6 +73,8 @@ class Answer:
 
 
 ACCEPTED = Answer(Fate.ACCEPTED)
+NOT_THE_FORM = (TypeError, KeyError, ValueError, AttributeError)
+"""Raised by reading an answer that is not of the contract's form."""
 
 
 def refusal(reason: str, retry_delay: float | None) -> Answer:
@@ -93,24 +95,39 @@ def nonsense(what: str) -> Answer:
 
 def of_json(status: int, body: Any) -> Answer:
     """Read the JSON of an error: google.rpc.Status with its details."""
-    details = {each["@type"]: each for each in body["details"]} if _is_status(body) else {}
-    info = details.get(_ERROR_INFO, {})
-    if info.get("domain") != _DOMAIN or not info.get("reason"):
+    try:
+        details = {each["@type"]: each for each in body["details"]}
+        info, retry = details[_ERROR_INFO], details.get(_RETRY_INFO)
+        if info["domain"] != _DOMAIN:
+            return nonsense(f"{status} {body}")
+        return refusal(_reason(info), None if retry is None else _seconds(retry["retryDelay"]))
+    except NOT_THE_FORM:
         return nonsense(f"{status} {body}")
-    retry = details.get(_RETRY_INFO)
-    return refusal(info["reason"], None if retry is None else seconds(retry["retryDelay"]))
 
 
-def of_rejection(rejection: Mapping[str, Any]) -> Answer:
-    """Read one entry of a batch's `rejections`."""
-    delay = rejection.get("retryDelay")
-    return refusal(rejection["reason"], None if delay is None else seconds(delay))
+def of_rejections(body: Any, scan_ids: Sequence[str]) -> list[Answer]:
+    """Read the JSON of the answer to a batch: one for each scan, in the order they were sent."""
+    try:
+        answers = [ACCEPTED] * len(scan_ids)
+        for rejection in body["rejections"]:
+            index, delay = rejection["index"], rejection.get("retryDelay")
+            if not 0 <= index < len(scan_ids) or rejection["scanId"] != scan_ids[index]:
+                raise ValueError(f"index {index}")
+            answers[index] = refusal(_reason(rejection), None if delay is None else _seconds(delay))
+        if int(body["acceptedCount"]) != answers.count(ACCEPTED):
+            raise ValueError("acceptedCount")
+    except NOT_THE_FORM:
+        return [nonsense(f"{body}")] * len(scan_ids)
+    return answers
 
 
-def seconds(duration: str) -> float:
+def _reason(form: Mapping[str, Any]) -> str:
+    reason = form["reason"]
+    if not isinstance(reason, str) or not reason:
+        raise ValueError(f"no reason: {reason!r}")
+    return reason
+
+
+def _seconds(duration: str) -> float:
     """Read the JSON of a Duration."""
     return float(duration.removesuffix("s"))
-
-
-def _is_status(body: Any) -> bool:
-    return isinstance(body, dict) and isinstance(body.get("details"), list)

@@ -69,12 +69,11 @@ class GrpcClient:
             )
         except grpc.aio.AioRpcError as error:
             return [failure(error)] * len(scans)
-        if response.accepted_count + len({each.index for each in response.rejections}) != len(scans):
+        rejected = {each.index: each for each in response.rejections}
+        known = all(each.reason and _is_of(each, scans) for each in response.rejections)
+        if not known or response.accepted_count + len(rejected) != len(scans):
             return [answer.nonsense(f"{response}")] * len(scans)
-        answers = [ACCEPTED] * len(scans)
-        for rejection in response.rejections:
-            answers[rejection.index] = _rejection(rejection)
-        return answers
+        return [_rejection(rejected[index]) if index in rejected else ACCEPTED for index in range(len(scans))]
 
 
 def failure(error: Any) -> Answer:
@@ -89,6 +88,10 @@ def failure(error: Any) -> Answer:
         return answer.nonsense(seen) if error.trailing_metadata() and not late else answer.silence(seen)
     has_delay = any(detail.Unpack(retry) for detail in details)
     return answer.refusal(info.reason, retry.retry_delay.ToTimedelta().total_seconds() if has_delay else None)
+
+
+def _is_of(rejection: ingest_pb2.Rejection, scans: Sequence[scan_pb2.Scan]) -> bool:
+    return rejection.index < len(scans) and scans[rejection.index].scan_id == rejection.scan_id
 
 
 def _rejection(rejection: ingest_pb2.Rejection) -> Answer:

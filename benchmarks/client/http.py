@@ -53,21 +53,14 @@ class HttpClient:
         status, body = await self._post("/v1/scans:batch", api_key, request)
         if status != _OK:
             return [_failure(status, body)] * len(scans)
-        if not _adds_up(body, len(scans)):
-            return [answer.nonsense(f"{status} {body}")] * len(scans)
-        answers = [ACCEPTED] * len(scans)
-        for rejection in body["rejections"]:
-            answers[rejection["index"]] = answer.of_rejection(rejection)
-        return answers
+        return answer.of_rejections(body, [scan["scanId"] for scan in scans])
 
     async def submit_legacy(self, api_key: str, request: str) -> tuple[Answer, str]:
         """Post what an old device posts; answer what became of it, and the id it was given, if accepted."""
         status, body = await self._post("/api/scan", api_key, request)
         if status == _OK and isinstance(body, dict) and body.get("scanId"):
             return ACCEPTED, body["scanId"]
-        if not isinstance(body, dict) or body.get("success") is not False:
-            return (answer.nonsense(f"{status} {body}") if status else answer.silence(body)), ""
-        return answer.refusal(body["error"], body["retryAfter"]), ""
+        return (_legacy_failure(status, body) if status else answer.silence(body)), ""
 
     async def _post(self, path: str, api_key: str, request: str) -> tuple[int, Any]:
         """Answer status and JSON; status 0 and why, if no whole answer came."""
@@ -78,8 +71,7 @@ class HttpClient:
             return 0, repr(error)
         body = _parsed(text)
         if path == "/api/scan" and isinstance(body, dict):  # its errors have their delay in the header alone
-            delay = response.headers.get("retry-after")
-            body["retryAfter"] = None if delay is None else float(delay)
+            body["retryAfter"] = response.headers.get("retry-after")
         return response.status, body
 
 
@@ -87,12 +79,14 @@ def _failure(status: int, body: Any) -> Answer:
     return answer.of_json(status, body) if status else answer.silence(body)
 
 
-def _adds_up(body: Any, scans: int) -> bool:
-    """Tell whether the answer to a batch accounts for every scan of it."""
+def _legacy_failure(status: int, body: Any) -> Answer:
     try:
-        return int(body["acceptedCount"]) + len({each["index"] for each in body["rejections"]}) == scans
-    except (TypeError, KeyError, ValueError):
-        return False
+        reason, delay = body["error"], body["retryAfter"]
+        if body["success"] is not False or not isinstance(reason, str) or not reason:
+            return answer.nonsense(f"{status} {body}")
+        return answer.refusal(reason, None if delay is None else float(delay))
+    except answer.NOT_THE_FORM:
+        return answer.nonsense(f"{status} {body}")
 
 
 def _parsed(text: str) -> Any:

@@ -42,7 +42,7 @@ def test_books_agree_after_a_minute_of_faults(tmp_path: Path) -> None:
     assert len(report["faults"]) >= _SECONDS / 5
     for fault in report["faults"]:
         assert fault.keys() == {"at", "what", "errors", "outage_s", "recovered_s"}
-        assert 0 <= fault["at"] <= _SECONDS
+        assert 0 <= fault["at"] <= _SECONDS + 1  # the last one may be a moment late
         assert fault["what"].split()[0] in {"kill", "stop", "restart"}
     books = report["books"]
     assert books.keys() == _BOOKS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from benchmarks.bench.attempt import highest, offer_once, reading
+from benchmarks.bench.attempt import highest, offer_once, profiles, reading
 from benchmarks.bench.batches import Batches
 from benchmarks.bench.offer import Load, peak
 from benchmarks.bench.row import Reading
@@ -23,5 +23,5 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
         top = await peak(load, stage.extent.probe)
         await stage.streams.settle()
         tried = await highest(top, stage.extent.moment, stage.extent.rate, partial(offer_once, stage, load))
-    stage.profiles["grpc_batch_rate"] = tried[-1].per_scan()
-    return {"grpc_batch_rate": reading(top, tried)}
+    stage.profiles.update(profiles("grpc_batch_rate", tried))
+    return {"grpc_batch_rate": reading(top, tried, batches.failures)}

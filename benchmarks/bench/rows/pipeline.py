@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from benchmarks.bench.attempt import Attempt, highest, reading
+from benchmarks.bench.attempt import Attempt, highest, profiles, reading
 from benchmarks.bench.batches import Batches
 from benchmarks.bench.lag import Lag, watched
 from benchmarks.bench.offer import Load, Overrun, offer, peak
@@ -46,9 +46,9 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
         tried = await highest(
             top, stage.extent.moment, stage.extent.sustained, partial(_sustained, stage, load)
         )
-    stage.profiles["pipeline_rate"] = tried[-1].per_scan()
+    stage.profiles.update(profiles("pipeline_rate", tried))
     await _compare(stage, batches.claims(company.id), company)
-    return {"pipeline_rate": reading(top, tried)}
+    return {"pipeline_rate": reading(top, tried, batches.failures)}
 
 
 async def _capacity(stage: Stage, load: Load, company: Company) -> float:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from functools import partial
 
-from benchmarks.bench.attempt import highest, offer_once, reading
+from benchmarks.bench.attempt import highest, offer_once, profiles, reading
 from benchmarks.bench.latency import p99_ms
 from benchmarks.bench.offer import Load, offer, peak
 from benchmarks.bench.row import NOT_REACHED, Reading
@@ -25,8 +25,8 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
         top = await peak(load, stage.extent.probe)
         await stage.streams.settle()
         tried = await highest(top, stage.extent.moment, stage.extent.rate, partial(offer_once, stage, load))
-        rate = reading(top, tried)
-        stage.profiles["http_single_rate"] = tried[-1].per_scan()
+        rate = reading(top, tried, singles.failures)
+        stage.profiles.update(profiles("http_single_rate", tried))
         if rate.value is None:
             return {"http_single_rate": rate, "http_single_p99_ms": Reading(None, NOT_REACHED, rate.note)}
         return {"http_single_rate": rate, "http_single_p99_ms": await _latency(stage, load, rate.value)}

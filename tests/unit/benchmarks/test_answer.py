@@ -38,7 +38,20 @@ def test_an_accepted_scan_is_done():
 
 
 @pytest.mark.parametrize(
-    "body", ["upstream connect error", {}, {"details": []}, status(""), status("X", domain="other"), None]
+    "body",
+    [
+        "upstream connect error",
+        {},
+        {"details": []},
+        {"details": [{"reason": "X", "domain": "scanmesh.dev"}]},
+        {"details": [None]},
+        status(""),
+        status("X", domain="other"),
+        status("RATE_LIMITED", "soon"),
+        {"details": [*status("X")["details"], {"@type": "type.googleapis.com/google.rpc.RetryInfo"}]},
+        None,
+    ],
+    ids=str,
 )
 def test_an_answer_of_another_form_is_as_good_as_none(body):
     read = answer.of_json(503, body)
@@ -51,6 +64,9 @@ def test_no_answer_leaves_the_fate_unknown_and_is_no_breach():
 
 
 def test_a_rejection_of_a_batch_reads_as_an_error_does():
-    read = answer.of_rejection({"index": 0, "reason": "RATE_LIMITED", "retryDelay": "1.5s"})
-    assert (read.fate, read.retry_delay) == (Fate.REFUSED, 1.5)
-    assert answer.of_rejection({"index": 0, "reason": "INVALID_ARGUMENT"}).duty is Duty.DROP
+    limited = {"index": 0, "scanId": "a", "reason": "RATE_LIMITED", "retryDelay": "1.5s"}
+    invalid = {"index": 2, "scanId": "c", "reason": "INVALID_ARGUMENT"}
+    body = {"acceptedCount": "1", "rejections": [limited, invalid]}
+    first, second, third = answer.of_rejections(body, ["a", "b", "c"])
+    assert (first.fate, first.retry_delay) == (Fate.REFUSED, 1.5)
+    assert (second, third.duty) == (ACCEPTED, Duty.DROP)

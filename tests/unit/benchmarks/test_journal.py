@@ -99,8 +99,9 @@ def test_what_may_be_stored_is_what_was_sent_in_attempts_that_were_not_refused()
 
 
 def test_moments_are_those_of_acceptances_and_of_unknown_outcomes():
-    book = journal(GOOD, UNKNOWN, LIMITED, ACCEPTED)
-    assert (len(book.acceptances), len(book.failures)) == (1, 1)
+    book = journal(GOOD, UNKNOWN, LIMITED, ACCEPTED, ACCEPTED)
+    assert (len(book.acceptances), len(book.arrivals), len(book.failures)) == (2, 1, 1)
+    assert book.outcomes == {"accepted": 2, "NOT_DURABLE": 1, "RATE_LIMITED": 1}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ REPORT = Report(
     offered_per_s=203.98765,
     accepted_per_s=198.0,
     withheld=12,
+    attempts={"accepted": 30, "NOT_DURABLE": 2},
     faults=(
         Suffered(1.23456, Act.KILL, "ingest", Outage(3, 0.41239, 1.1)),
         Suffered(9.0, Act.KILL, "ingest", Outage(4, 0.2, 2.5)),

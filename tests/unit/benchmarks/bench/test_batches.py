@@ -1,24 +1,28 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+import pytest
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc
 
 from benchmarks.bench.batches import Batches
 
 
 class Ingest(ingest_pb2_grpc.IngestServiceServicer):
-    """Accepts all of the first batch, all but one scan of the second, and is then gone."""
+    """Accepts all of the first batch, all but one scan of the second, is then gone, and does not answer the fourth."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
 
     async def SubmitScans(self, request: Any, context: Any) -> ingest_pb2.SubmitScansResponse:
         self.batches.append([scan.scan_id for scan in request.scans])
-        if len(self.batches) > 2:
+        if len(self.batches) == 4:
+            await asyncio.Event().wait()
+        if len(self.batches) == 3:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
         refused = len(self.batches) - 1
         rejections = [ingest_pb2.Rejection(reason="RATE_LIMITED")] * refused
@@ -41,6 +45,9 @@ async def test_the_book_claims_the_scans_of_whole_batches_and_is_unsure_of_all_o
     ingest = Ingest()
     async with serving(ingest) as target, Batches(target, "key", 3, connections=1) as batches:
         assert [await batches.send() for _ in range(3)] == [3, 2, 0]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await batches.send()
         claims = batches.claims(7)
     whole, *others = ingest.batches
     assert claims.accepted == {(7, scan_id) for scan_id in whole}
