@@ -13,8 +13,6 @@ from nats.aio.client import Client
 from benchmarks.books.settling import WORK_QUEUES, Queues
 
 STREAMS = (*WORK_QUEUES, "ENRICHED")
-_SETTLE_SECONDS = 120.0
-"""A load of batches leaves more behind than anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +46,11 @@ class Bus:
         """Return when all that was accepted is recorded, enriched and metered; answer the seconds it took.
 
         Raises:
-            NotSettled: it takes more than two minutes.
+            NotSettled: it stands still.
         """
         loop = asyncio.get_running_loop()
         start = loop.time()
-        await self._queues.settle(_SETTLE_SECONDS)
+        await self._queues.settle()
         return loop.time() - start
 
 

@@ -31,6 +31,9 @@ def main() -> int:
     except (MeshError, SettingsError, NotSettled, ApiError) as error:
         print(f"nothing can be said of the books: {error}", file=sys.stderr)
         return NOTHING_TO_SAY
+    if companies and report.companies < len(set(companies)):
+        print("one of these companies is none, or has never had a scan recorded", file=sys.stderr)
+        return NOTHING_TO_SAY
     _print(report, time.monotonic() - began)
     return DIFFERENT if report.differences else AGREED
 

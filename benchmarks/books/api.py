@@ -19,7 +19,7 @@ WATERMARK_SECONDS = 45.0
 """It is at most some 25 s behind on a mesh where nothing is on its way."""
 _PAUSE_SECONDS = 0.5
 _MOST_LISTED = 20_000
-"""Of a company with more scans a thousand pages would be read; the stores are compared all the same."""
+"""Of a company with more scans many pages would be read; the stores are compared all the same."""
 
 Look = Callable[[], Awaitable[int]]
 """Answers how many scans of the month are in the ledger now."""
@@ -41,11 +41,11 @@ class Shown:
     """The scans themselves, by the pages of ListScans; None if there are too many."""
 
 
-async def read(company: Company, stored: int) -> Shown:
-    """Ask the API about a company that has some `stored` scans."""
+async def read(company: Company, stored: int, *, whole: bool) -> Shown:
+    """Ask the API about a company that has some `stored` scans; list them if they are few, or the `whole` is wanted."""
     counts = await company.statistics()
     metered, invoiced = await company.usage(), await company.invoiced()
-    listed = await company.listed() if stored <= _MOST_LISTED else None
+    listed = await company.listed() if whole or stored <= _MOST_LISTED else None
     return Shown(**counts, metered=metered, invoiced=invoiced, listed=listed)
 
 

@@ -74,8 +74,9 @@ async def audit(
     async with tenants.platform(description) as admin:
         if exact_quota:
             found += await _undercounts(admin, stored)
+        whole = claims is not None and bool(claims.sent)
         shown = {
-            company_id: await api.read(Company(admin, company_id), sums.stored)
+            company_id: await api.read(Company(admin, company_id), sums.stored, whole=whole)
             for company_id, sums in stored.sums.items()
         }
         found += await _api_differences(description, shown, stored)

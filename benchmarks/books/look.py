@@ -38,10 +38,11 @@ async def look(description: Description, companies: Collection[int] | None, clai
     Raises:
         NotSettled: what was accepted does not arrive, or a store does not answer.
     """
-    until = asyncio.get_running_loop().time() + settling.SETTLE_SECONDS
+    loop, until = asyncio.get_running_loop(), None
     async with settling.queues(description) as queues:
         while True:
             cut = await queues.settle()
+            until = until or loop.time() + settling.PATIENCE_SECONDS
             before = await queues.look()
             async with stores.snapshot(description, companies) as books:
                 after = await queues.look()
@@ -53,8 +54,8 @@ async def look(description: Description, companies: Collection[int] | None, clai
                         company_id: await books.sums(company_id) for company_id in await books.companies()
                     }
                     return Stored(quiet, after, sums, keys, [*differences, *unclaimed])
-            if asyncio.get_running_loop().time() > until:
-                raise NotSettled(f"work has gone on arriving for {settling.SETTLE_SECONDS:.0f} s")
+            if loop.time() > until:
+                raise NotSettled(f"work has gone on arriving for {settling.PATIENCE_SECONDS:.0f} s")
 
 
 async def _held_against(

@@ -21,8 +21,8 @@ from benchmarks.mesh import Description
 
 WORK_QUEUES = ("SCANS", "RECORDED", "USAGE", "TALLY", "DEADLETTER")
 """In the order in which work goes through them."""
-SETTLE_SECONDS = 60.0
-"""What a killed worker held comes again after ten seconds, and a dead letter takes three tries."""
+PATIENCE_SECONDS = 60.0
+"""Without any progress: what a killed worker held comes again after ten seconds, and a dead letter takes three tries."""
 EVERYTHING = datetime(9000, 1, 1, tzinfo=UTC)
 """The cut of a mesh on which nothing is on its way."""
 _PUBLISHED_WITHIN = timedelta(seconds=20)
@@ -57,22 +57,30 @@ class Queues:
         """Answer how they are, in the order of the flow."""
         return tuple([await self._one(name) for name in WORK_QUEUES])
 
-    async def settle(self, seconds: float = SETTLE_SECONDS) -> datetime:
+    async def settle(self, patience: float = PATIENCE_SECONDS) -> datetime:
         """Wait until what had been accepted when this was called has arrived, and answer the cut.
+
+        However much that is: only a queue whose first message is the same for `patience` seconds is given up.
 
         Raises:
             NotSettled: it does not arrive.
         """
         cut = _begin_of_cell(datetime.now(UTC) - _PUBLISHED_WITHIN)
-        until = asyncio.get_running_loop().time() + seconds
         for name in WORK_QUEUES:
-            held = (await self._one(name)).last_sequence
-            while (queue := await self._one(name)).messages and queue.first_sequence <= held:
-                if asyncio.get_running_loop().time() > until:
-                    held_up = f"{name} holds {queue.messages} messages after {seconds:.0f} s"
-                    raise NotSettled(f"{held_up}: {await self._stuck(queue)}")
-                await asyncio.sleep(_LOOK_SECONDS)
+            await self._passed(name, (await self._one(name)).last_sequence, patience)
         return cut
+
+    async def _passed(self, name: str, held: int, patience: float) -> None:
+        """Wait until a queue has let go of all up to the sequence `held`."""
+        loop = asyncio.get_running_loop()
+        first, since = 0, loop.time()
+        while (queue := await self._one(name)).messages and queue.first_sequence <= held:
+            if queue.first_sequence > first:
+                first, since = queue.first_sequence, loop.time()
+            elif loop.time() > since + patience:
+                held_up = f"{name} holds {queue.messages} messages, the first for {patience:.0f} s"
+                raise NotSettled(f"{held_up}: {await self._stuck(queue)}")
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _stuck(self, queue: Queue) -> str:
         """Describe the first message of a queue, and how far its consumers say they are."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import aiohttp
 
 from benchmarks.mesh import Description
@@ -17,7 +19,7 @@ async def limiter_fallbacks(description: Description) -> float:
 
 def counted(page: str) -> float:
     """Answer what a page of metrics counts; a counter that has never counted is not on it."""
-    lines = [line for line in page.splitlines() if line.startswith(_COUNTER)]
+    lines = [line for line in page.splitlines() if re.match(rf"{_COUNTER}[{{ ]", line)]
     return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 

@@ -87,6 +87,8 @@ def lines(report: Report) -> Iterator[str]:
     yield from (f"{name} has ended by itself, {times} times" for name, times in _unexplained(report).items())
     if report.books is not None:
         yield "books: " + ", ".join(f"{name} {count}" for name, count in asdict(report.books).items())
+    if not report.exact_quota:
+        yield "quotas were compared only when the watermark had passed, which puts a wrong refund right"
     yield f"{len(report.differences) or 'no'} differences" + (":" if report.differences else "")
     yield from (f"  {difference}" for difference in report.differences)
 

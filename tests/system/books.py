@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from benchmarks.books.audit import audit
 from tests.system.actors import Company
 from tests.system.inspector import Description, rows, settle
 
@@ -50,6 +52,11 @@ def assert_balanced(description: Description, company: Company, accepted: Collec
     assert sorted(scan["scanId"] for scan in listed(company)) == sorted(accepted)
     number = len(accepted)
     assert Books.of(description, company) == Books(number, number, number, 0, number, number, number, number)
+
+
+def assert_agreed(description: Description, company: Company) -> None:
+    """Want `make verify` to find nothing wrong with a company's books, whatever became of its scans."""
+    assert asyncio.run(audit(description, companies=[company.id])).differences == ()
 
 
 def listed(company: Company, **filters: str) -> Iterator[dict[str, Any]]:

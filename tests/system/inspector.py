@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-import httpx
 import nats
 from scanmesh.ingest.v1 import events_pb2, scan_pb2
 
 from benchmarks.books.settling import WORK_QUEUES
+from benchmarks.chaos.fallbacks import limiter_fallbacks
 
 Description = dict[str, Any]
 """mesh.json."""
@@ -95,9 +95,7 @@ def waiting(description: Description, stream: str) -> int:
 
 def fallbacks(description: Description) -> float:
     """Answer how many times ingest has decided by buckets of its own."""
-    pages = [httpx.get(page).text for page in description["metrics"]["ingest"]]
-    lines = [line for page in pages for line in page.splitlines()]
-    return sum(float(line.split()[-1]) for line in lines if line.startswith("ingest_limiter_fallbacks"))
+    return asyncio.run(limiter_fallbacks(description))
 
 
 async def _messages(url: str, stream: str) -> int:

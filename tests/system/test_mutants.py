@@ -32,6 +32,8 @@ REDELIVERY_SECONDS = 1.0
 FIRE_SECONDS = 60.0
 """Bounds the slowest on a machine that is busy: several parts start anew at the same time."""
 STANDSTILL_SECONDS = 1.5
+TRIES = 3
+"""Where ingest decides by itself, as it may on a busy machine, a wrong refund does not show."""
 CALL_SECONDS = 1.0
 """What a device in a hurry waits for: not as long as the bus stands still."""
 WRONG_STEPS = {
@@ -139,13 +141,17 @@ def bed(mesh: Mesh) -> Iterator[Bed]:
 def test_mutant_is_found_out(mesh: Mesh, fleet: Fleet, tmp_path: Path, bed: Bed, mutant: Mutant) -> None:
     marker = tmp_path / "killed"
     is_killed = mutant.part in mutant.targets
-    bed.plant(mutant.part, *mutant.plants, *([killed(marker)] if is_killed else ()))
-    fleet.work()
-    if is_killed:
-        eventually(marker.exists, seconds=FIRE_SECONDS, what=f"the kill of {mutant.part}")
-    if "nats" in mutant.targets:
-        fleet.hurry(*mesh.describe()["processes"]["nats"])
-    assert checked(mesh, fleet).differences
+    for _ in range(TRIES):
+        bed.plant(mutant.part, *mutant.plants, *([killed(marker)] if is_killed else ()))
+        fleet.work()
+        if is_killed:
+            eventually(marker.exists, seconds=FIRE_SECONDS, what=f"the kill of {mutant.part}")
+        if "nats" in mutant.targets:
+            fleet.hurry(*mesh.describe()["processes"]["nats"])
+        differences = checked(mesh, fleet).differences
+        if differences or not fallbacks(mesh.describe()):
+            break
+    assert any(mutant.found_as in difference for difference in differences), differences
 
 
 def test_real_services_under_the_same_faults_are_not(mesh: Mesh, fleet: Fleet, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.plants.site.planted import Plant
 from deploy.local.mesh import Mesh
 from tests.system.actors import Answer, Company, eventually, scan
-from tests.system.books import assert_balanced, listed, statistics
+from tests.system.books import assert_agreed, assert_balanced, listed, statistics
 from tests.system.disturbances import plants, publish, redelivery_within, store_that_refuses
 from tests.system.inspector import rows, settle
 
@@ -27,6 +27,7 @@ KILLED_SECONDS = 60.0
 
 
 def test_scan_that_the_store_refuses(description, own_company: Company) -> None:
+    own_company.subscribe("enterprise")  # without a quota, no audit waits for the watermark
     device = own_company.scanner()
     poison = f"poison {uuid.uuid4()}"
     scans, scan_after = [scan() for _ in range(5)], scan()
@@ -45,6 +46,7 @@ def test_scan_that_the_store_refuses(description, own_company: Company) -> None:
         neighbours = {each["scanId"] for each in (*scans[:2], *scans[3:], scan_after)}
         assert {each["scanId"] for each in listed(own_company)} == neighbours
         assert own_company.usage() == len(neighbours)
+        assert_agreed(description, own_company)
         assert_dead(device.http.get(f"/v1/scans/{scans[2]['scanId']}"), letter)
         assert (
             own_company.replay(letter).status == 200
@@ -57,13 +59,16 @@ def test_scan_that_the_store_refuses(description, own_company: Company) -> None:
             seconds=LETTER_SECONDS,
             what="a new letter",
         )
+        assert_agreed(description, own_company)
     letter = letter_of(own_company)
     assert [own_company.replay(letter).status for _ in range(2)] == [200, 200]
     assert_balanced(description, own_company, [each["scanId"] for each in (*scans, scan_after)])
+    assert_agreed(description, own_company)
     assert own_company.dead_letters() == []
 
 
 def test_scan_that_cannot_be_enriched(mesh: Mesh, description, own_company: Company) -> None:
+    own_company.subscribe("enterprise")  # without a quota, no audit waits for the watermark
     device = own_company.scanner()
     poison = f"poison {uuid.uuid4()}"
     scans = [scan() for _ in range(5)]
@@ -89,8 +94,10 @@ def test_scan_that_cannot_be_enriched(mesh: Mesh, description, own_company: Comp
     assert_dead(device.http.get(f"{path}/enrichment"), letter)
     assert statistics(own_company) == {"recorded": 5, "enriched": 4, "failed": 1}
     assert own_company.usage() == 5
+    assert_agreed(description, own_company)
     assert [own_company.replay(letter).status for _ in range(2)] == [200, 200]
     assert_balanced(description, own_company, [each["scanId"] for each in scans])
+    assert_agreed(description, own_company)
     assert own_company.dead_letters() == []
     assert device.http.get(f"{path}/enrichment").status == 200
 

@@ -9,6 +9,7 @@ PAGE = """\
 # TYPE ingest_limiter_fallbacks_total counter
 ingest_limiter_fallbacks_total{otel_scope_name="ingest"} 3.0
 ingest_limiter_fallbacks_total{otel_scope_name="other"} 4.0
+ingest_limiter_fallbacks_total_created 1764120000.0
 ingest_scans_total 9.0
 """
 

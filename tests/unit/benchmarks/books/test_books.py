@@ -71,11 +71,14 @@ def test_a_scan_that_is_shown_as_one_of_its_attempts_sent_it_is_right():
     assert list(claims.held_against_shown(told, 1, [LISTED])) == []
 
 
-def test_a_premium_scan_may_have_gone_as_a_standard_one_and_a_standard_one_not_as_premium():
+def test_few_premium_scans_may_have_gone_as_standard_ones_and_no_standard_one_as_premium():
     told = Claims({A}, set(), set(), sent={A: {Sent("s", "premium", SCAN)}})
-    assert list(claims.held_against_shown(told, 1, [{**LISTED, "lane": "standard"}])) == []
+    standard, premium = {**LISTED, "lane": "standard"}, {**LISTED, "lane": "premium"}
+    assert list(claims.held_against_shown(told, 1, [standard] * 20 + [premium] * 180)) == []
+    [found] = claims.held_against_shown(told, 1, [standard] * 21 + [premium] * 179)
+    assert (found.problem, found.detail) == ("went as standard ones", "21 of 200")
     told = Claims({A}, set(), set(), sent={A: {Sent("s", "standard", SCAN)}})
-    assert list(claims.held_against_shown(told, 1, [{**LISTED, "lane": "premium"}])) != []
+    assert len(list(claims.held_against_shown(told, 1, [premium]))) == 1
 
 
 @pytest.mark.parametrize(
