@@ -53,7 +53,6 @@ async def test_an_answer_200_that_names_the_scan_accepts_it(answering):
         {"acceptedCount": "1", "rejections": [{**_REJECTION, "retryDelay": "soon"}]},
         {"acceptedCount": "1", "rejections": [None]},
     ],
-    ids=str,
 )
 async def test_an_answer_to_a_batch_that_does_not_add_up_is_nonsense_for_all_of_it(answering, body):
     read = await answering(200, body).submit_batch("key", [SCAN, SCAN])
