@@ -35,7 +35,7 @@ class Batches:
         calls: list[Any] = [channel.unary_unary(_METHOD, None, _answer) for channel in self._channels]
         self._calls = itertools.cycle(calls)
         self._accepted: list[str] = []
-        self._unsure: dict[str, None] = {}
+        self._unsure: set[str] = set()
         """Batches that are under way, or were not accepted whole."""
         self.failures: Counter[str] = Counter()
 
@@ -69,10 +69,10 @@ class Batches:
         return self._ids(first) if whole else []
 
     async def _send(self, first: str) -> int:
-        self._unsure[first] = None
+        self._unsure.add(first)
         accepted = await self._call(first)
         if accepted == len(self._positions):
-            del self._unsure[first]
+            self._unsure.remove(first)
             self._accepted.append(first)
         return accepted
 

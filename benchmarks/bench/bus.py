@@ -42,16 +42,13 @@ class Bus:
             for name, info in zip(STREAMS, infos, strict=True)
         }
 
-    async def settle(self) -> float:
-        """Return when all that was accepted is recorded, enriched and metered; answer the seconds it took.
+    async def settle(self) -> None:
+        """Return when all that was accepted is recorded, enriched and metered.
 
         Raises:
             NotSettled: it stands still.
         """
-        loop = asyncio.get_running_loop()
-        start = loop.time()
         await self._queues.settle()
-        return loop.time() - start
 
 
 @asynccontextmanager

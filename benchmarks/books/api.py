@@ -64,18 +64,21 @@ def held_against(company_id: int, shown: Shown, before: Sums, after: Sums) -> It
             yield Difference(company_id, what, "is not what the stores hold", f"{number}, they hold {high}")
 
 
-async def quota(company: Company, look: Look, until: float) -> Difference | None:
+async def quota(company: Company, look: Look, until: float, *, expected: bool) -> Difference | None:
     """Compare what the quota takes for used with the ledger, when the watermark has passed all that was accepted.
 
     Args:
         company: whose quota.
         look: reads the ledger.
         until: when the watermark has passed for certain, by the loop's clock.
+        expected: whether the company has a quota; else it may have none.
     """
     while True:
         before = await look()
         limit = (await company.limits()).get(_QUOTA)
-        if limit is None or _agrees(limit, before, await look()):
+        if limit is None:
+            return Difference(company.id, _QUOTA, "is not shown") if expected else None
+        if _agrees(limit, before, await look()):
             return None
         if asyncio.get_running_loop().time() > until:
             detail = f"{_used(limit)} are used, {before} are in the ledger"

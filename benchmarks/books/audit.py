@@ -50,6 +50,7 @@ async def audit(
     *,
     companies: Collection[int] | None = None,
     claims: Claims | None = None,
+    all_have_quotas: bool = False,
     exact_quota: bool = False,
 ) -> Report:
     """Compare the books of a running mesh.
@@ -60,6 +61,7 @@ async def audit(
         description: mesh.json.
         companies: whose books; None = all.
         claims: what the clients were told of all scans of these companies.
+        all_have_quotas: whether each of the companies has a month's quota; else some may have none.
         exact_quota: whether nothing that the quota remembers was lost, and nobody decided in its place.
 
     Raises:
@@ -83,7 +85,7 @@ async def audit(
         found += _unlike_sent(claims, shown)
         # The watermark takes half a minute to pass, and a ledger that is wrong says nothing of a quota.
         if not found:
-            found += await _quotas(description, admin, stored)
+            found += await _quotas(description, admin, stored, expected=all_have_quotas)
     counts = _counts(stored, shown.values(), claims)
     return Report(len(stored.sums), counts, tuple(difference.lines(found)))
 
@@ -126,11 +128,15 @@ def _unlike_sent(claims: Claims | None, shown: dict[int, Shown]) -> list[Differe
     ]
 
 
-async def _quotas(description: Description, admin: Platform, stored: Stored) -> list[Difference]:
+async def _quotas(
+    description: Description, admin: Platform, stored: Stored, *, expected: bool
+) -> list[Difference]:
     """Hold the quotas against the ledger, once the watermark has passed."""
     until = asyncio.get_running_loop().time() + api.WATERMARK_SECONDS
     checked = [
-        await api.quota(Company(admin, company_id), partial(_metered, description, company_id), until)
+        await api.quota(
+            Company(admin, company_id), partial(_metered, description, company_id), until, expected=expected
+        )
         for company_id in stored.sums
     ]
     found = [each for each in checked if each]

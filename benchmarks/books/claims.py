@@ -11,7 +11,7 @@ from benchmarks.books.difference import Difference
 from benchmarks.scan import Scan
 
 _UNHEARD_FEW, _UNHEARD_SHARE = 10, 0.05
-"""Scans of a company for which an `auth` may not have known the plan, for a second or two after its start."""
+"""Scans of a company whose plan neither `auth` nor `ingest` may have known, for a second or two after their start."""
 Key = tuple[int, str]
 """Company and scan id, in lower case."""
 
@@ -25,7 +25,7 @@ class Sent:
     scan: Scan
 
     def unheard(self) -> Self:
-        """Answer how it goes through an `auth` that started while the bus was away: without having heard of the plan."""
+        """Answer how it goes through services that started while the bus was away, and have not heard of the plan."""
         return replace(self, lane="standard") if self.lane == "premium" else self
 
 

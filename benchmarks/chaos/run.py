@@ -106,7 +106,11 @@ async def _books(
 ) -> tuple[Counts | None, Sequence[str]]:
     try:
         found = await audit(
-            description, companies=fleet.company_ids, claims=journal.claims(), exact_quota=exact
+            description,
+            companies=fleet.company_ids,
+            claims=journal.claims(),
+            all_have_quotas=True,
+            exact_quota=exact,
         )
     except (NotSettled, ApiError) as error:  # the faults are over: that should be there again
         return None, [f"the books cannot be compared: {error}"]

@@ -71,14 +71,14 @@ class Credential:
                 "calls from this address are not allowed", reason=Reason.ADDRESS_NOT_ALLOWED
             )
 
-    def identity(self, lane: Lane) -> Identity:
-        """Answer whom the credential stands for, while its company's plan has this lane."""
+    def identity(self, lane: Lane | None) -> Identity:
+        """Answer whom the credential stands for, while its company's plan has this lane, or is not known."""
         device = self.role is Role.SCANNER
         return Identity(
             company_id=self.company_id,
             subject=self.holder_id,
             role=self.role,
-            lane=lane,
+            lane=lane or "",
             region=self.region,
             key_id=self.credential_id if device else "",
             session_id="" if device else self.credential_id,

@@ -55,7 +55,7 @@ class Identity:
     """The scanner's id, or the user's."""
     role: Role
     lane: str
-    """The lane of the company's plan: premium or standard."""
+    """The lane of the company's plan: premium or standard; empty if `auth` has not heard of the plan yet."""
     region: str
     key_id: str = ""
     """The API key that was shown; empty for operators with a session."""

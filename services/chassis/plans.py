@@ -41,7 +41,8 @@ class Plan:
     scanner_quota: int | None
     region_quota: int | None
     over_quota: OverQuota
-    lane: Lane
+    lane: Lane | None
+    """Of scans that may not wait; None: not heard."""
     retention: timedelta
     """How long scans can be looked up after their accept time."""
     ended: bool = False
@@ -49,7 +50,7 @@ class Plan:
 
 
 LONGEST_RETENTION = timedelta(days=400)
-UNKNOWN = Plan("", None, None, None, OverQuota.NONE, Lane.STANDARD, LONGEST_RETENTION)
+UNKNOWN = Plan("", None, None, None, OverQuota.NONE, None, LONGEST_RETENTION)
 """Stands for the plan of a company until billing has told it."""
 
 

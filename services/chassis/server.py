@@ -127,7 +127,7 @@ class Server:
         await asyncio.wait([stopping], timeout=_FINISH_SHARE * grace)
         await self._calls.end()
         await asyncio.wait([stopping], timeout=_ANSWERED_SECONDS)
-        await self._server.stop(None)  # those who watch the health service go on watching
+        await self._server.stop(None)  # does not wait for callers who do not take their answers
         await stopping
         _log.info("stopped")
 

@@ -83,7 +83,7 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
     server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks), clock=now)
     server.add(
         ingest_pb2_grpc.add_IngestServiceServicer_to_server,
-        IngestServicer(Acceptor(backlog, limiter, publisher, outside.errands), now),
+        IngestServicer(Acceptor(backlog, limiter, publisher, outside.errands, plans.of), now),
         needs=[lambda: nats.require(subjects.SCANS)],
     )
     server.add(

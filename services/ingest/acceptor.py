@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from services.chassis import telemetry
 from services.chassis.bus import Outcome
 from services.chassis.errors import Reason
 from services.chassis.identity import Identity
+from services.chassis.plans import Plan
 from services.chassis.subjects import Lane
 from services.ingest import scan as rules
 from services.ingest.backlog import Backlog
@@ -68,12 +69,18 @@ class Acceptor:
     """Takes the scans of one request at a time; a caller that hangs up does not cancel what it has begun."""
 
     def __init__(
-        self, backlog: Backlog, limiter: Limiter, publisher: ScanPublisher, errands: Errands
+        self,
+        backlog: Backlog,
+        limiter: Limiter,
+        publisher: ScanPublisher,
+        errands: Errands,
+        plan_of: Callable[[int], Plan],
     ) -> None:
         self._backlog = backlog
         self._limiter = limiter
         self._publisher = publisher
         self._errands = errands
+        self._plan_of = plan_of
 
     async def accept(
         self,
@@ -96,7 +103,7 @@ class Acceptor:
         Raises:
             DeadlineExceeded: the caller has left too little time to accept anything.
         """
-        request = _Request(identity, Lane.BULK if bulk else Lane(identity.lane), scans)
+        request = _Request(identity, Lane.BULK if bulk else self._lane(identity), scans)
         valid, rejections = await _sift(scans, now, max_attribute_value)
         accept_time = now
         if valid:
@@ -108,6 +115,10 @@ class Acceptor:
         return Acceptance(
             accept_time, accepted, tuple(sorted(rejections, key=lambda rejection: rejection.index))
         )
+
+    def _lane(self, identity: Identity) -> Lane:
+        """Answer the lane of the plan, of which `auth` may not have heard; without anybody who has, the standard one."""
+        return Lane(identity.lane or self._plan_of(identity.company_id).lane or Lane.STANDARD)
 
     async def _admit(
         self, request: _Request, valid: Sequence[int], now: datetime

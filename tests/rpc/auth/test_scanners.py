@@ -27,7 +27,7 @@ async def test_a_registered_scanner_is_let_in_with_its_key(auth):
     assert made.api_key.startswith(f"kmp_scanner_{company_id}_")
     who = await auth.identity_of(x_api_key=made.api_key)
     assert (who.company_id, who.subject, who.role) == (company_id, made.scanner.scanner_id, Role.SCANNER)
-    assert (who.lane, who.region, who.session_id) == ("standard", "eu_1", "")
+    assert (who.lane, who.region, who.session_id) == ("", "eu_1", "")  # no plan was told
 
 
 async def test_every_violation_of_a_new_scanner_is_told_at_once(auth):

@@ -107,23 +107,6 @@ async def test_calls_that_had_arrived_when_it_was_told_to_stop_are_answered(
         assert await asyncio.gather(*calls) == ["answered"] * len(calls)
 
 
-async def test_what_does_not_finish_within_the_grace_is_told_to_come_again(
-    verifier: Verifier, scanner: Any
-) -> None:
-    slow = Slow()
-    async with (
-        serving(verifier, Scripted(slow.behaviour).added(), grace=timedelta(seconds=0.2)) as server,
-        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
-    ):
-        stub = ingest_pb2_grpc.IngestServiceStub(channel)
-        in_progress = asyncio.ensure_future(failure(stub.SubmitScan(EMPTY, metadata=scanner)))
-        await slow.begun.wait()
-        async with asyncio.timeout(3):
-            await server.stop()
-        error = await in_progress
-        assert (type(error), bool(error.retry_delay)) == (Unavailable, True)
-
-
 class Reluctant(Slow):
     """A call that takes its time to end when it is told to."""
 
@@ -134,17 +117,18 @@ class Reluctant(Slow):
             await asyncio.sleep(0.3)
 
 
-async def test_what_ends_only_after_the_grace_is_told_to_come_again_and_not_cancelled(
-    verifier: Verifier, scanner: Any
+@pytest.mark.parametrize("slow", [Slow, Reluctant])
+async def test_what_does_not_finish_within_the_grace_is_told_to_come_again_and_never_cancelled(
+    verifier: Verifier, scanner: Any, slow: type[Slow]
 ) -> None:
-    slow = Reluctant()
+    call = slow()
     async with (
-        serving(verifier, Scripted(slow.behaviour).added(), grace=timedelta(seconds=0.2)) as server,
+        serving(verifier, Scripted(call.behaviour).added(), grace=timedelta(seconds=0.2)) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         stub = ingest_pb2_grpc.IngestServiceStub(channel)
         in_progress = asyncio.ensure_future(failure(stub.SubmitScan(EMPTY, metadata=scanner)))
-        await slow.begun.wait()
+        await call.begun.wait()
         async with asyncio.timeout(3):
             await server.stop()
         error = await in_progress

@@ -53,21 +53,29 @@ def backlog(filling: Filling) -> Backlog:
     return Backlog(filling)  # type: ignore[arg-type]
 
 
+@pytest.fixture
+def plans() -> FakePlans:
+    """What ingest itself has heard of plans: nothing, until a test says else."""
+    return FakePlans()
+
+
 @asynccontextmanager
-async def accepting(bus: RecordingBus, backlog: Backlog, ratelimit: Any) -> AsyncIterator[IngestServicer]:
+async def accepting(
+    bus: RecordingBus, backlog: Backlog, ratelimit: Any, plans: FakePlans
+) -> AsyncIterator[IngestServicer]:
     """Assemble ingest as `services.ingest.__main__` does; leaving waits for what was begun."""
     async with errands.running() as begun:
-        limiter = Limiter(ratelimit, begun, lambda: ACCEPTED, Breaker(), FakePlans().of)  # type: ignore[arg-type]
+        limiter = Limiter(ratelimit, begun, lambda: ACCEPTED, Breaker(), plans.of)  # type: ignore[arg-type]
         scans = ScanPublisher(bus, InFlight(MAX_IN_FLIGHT))
-        yield IngestServicer(Acceptor(backlog, limiter, scans, begun), lambda: ACCEPTED)
+        yield IngestServicer(Acceptor(backlog, limiter, scans, begun, plans.of), lambda: ACCEPTED)
 
 
 @pytest.fixture
 async def channel(
-    bus: RecordingBus, backlog: Backlog, ratelimit: FakeRateLimit, verifier: Verifier
+    bus: RecordingBus, backlog: Backlog, ratelimit: FakeRateLimit, plans: FakePlans, verifier: Verifier
 ) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to ingest's own port."""
-    async with accepting(bus, backlog, ratelimit) as servicer:
+    async with accepting(bus, backlog, ratelimit, plans) as servicer:
         added = Added(ingest_pb2_grpc.add_IngestServiceServicer_to_server, servicer)
         async with (
             serving(verifier, added) as server,

@@ -12,8 +12,10 @@ from services.chassis import wire
 from services.chassis.bus import Outcome
 from services.chassis.errors import DeadlineExceeded, InvalidArgument, PermissionDenied, Reason, Unavailable
 from services.chassis.identity import Signer
+from services.chassis.subjects import Lane
 from tests.fakes import identities
 from tests.fakes.bus import RecordingBus
+from tests.fakes.plans import FakePlans
 from tests.fakes.scans import scan
 from tests.rpc.ingest import published
 from tests.rpc.ingest.conftest import ACCEPTED
@@ -99,6 +101,15 @@ async def test_a_scan_travels_in_its_companys_lane_unless_it_may_wait(
         f"scan.accepted.v1.{lane}",
         "scan.accepted.v1.bulk",
     ]
+
+
+@pytest.mark.parametrize(("heard", "lane"), [(Lane.PREMIUM, "premium"), (None, "standard")])
+async def test_where_auth_has_not_heard_of_the_plan_ingest_may_have(  # noqa: PLR0917 - fixtures
+    ingest: Any, bus: RecordingBus, plans: FakePlans, signer: Signer, heard: Lane | None, lane: str
+) -> None:
+    plans.subscribe(identities.COMPANY_ID, lane=heard)
+    await ingest.SubmitScan(request(scan()), metadata=signed(signer, identities.scanner(lane="")))
+    assert [message.subject for message in bus.stored] == [f"scan.accepted.v1.{lane}"]
 
 
 BROKEN = [

@@ -137,15 +137,28 @@ async def _nine():
 
 
 async def test_a_quota_that_agrees_with_the_ledger_is_no_difference():
-    assert await api.quota(ShownQuota(9), _nine, 0.0) is None
-    assert await api.quota(ShownQuota(9, limit=8), _nine, 0.0) is None  # at its end it does not count on
+    assert await api.quota(ShownQuota(9), _nine, 0.0, expected=True) is None
+    # At its end it does not count on.
+    assert await api.quota(ShownQuota(9, limit=8), _nine, 0.0, expected=True) is None
 
 
 @pytest.mark.parametrize("used", [8, 10])
 async def test_a_quota_that_stays_off_the_ledger_is_a_difference(used):
-    found = await api.quota(ShownQuota(used), _nine, 0.0)
+    found = await api.quota(ShownQuota(used), _nine, 0.0, expected=False)
     assert found is not None
     assert found.detail == f"{used} are used, 9 are in the ledger"
+
+
+class WithoutQuota(ShownQuota):
+    async def limits(self):
+        return {}
+
+
+async def test_a_quota_that_is_not_shown_is_a_difference_where_there_must_be_one():
+    assert await api.quota(WithoutQuota(9), _nine, 0.0, expected=False) is None
+    found = await api.quota(WithoutQuota(9), _nine, 0.0, expected=True)
+    assert found is not None
+    assert (found.subject, found.problem) == ("company.month", "is not shown")
 
 
 async def test_a_quota_may_know_of_more_than_the_ledger_but_never_of_less():
