@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from deploy.local.mesh import Mesh
 from deploy.local.process import ProcessId
+from deploy.local.unit import State
 
 BACK_SECONDS = 5.0
 """Within that a part that died is back, and a mesh that is stopped is gone."""
@@ -47,6 +49,11 @@ def accepts(description: dict[str, Any]) -> bool:
         )
     except httpx.TransportError:
         return False
+
+
+def all_ready(mesh: Mesh) -> bool:
+    """Whether every part answers. PostgreSQL may be started twice: it refuses while what a killed one left is ending."""
+    return {part.state for part in mesh.parts()} <= {State.READY, State.DONE}
 
 
 def of_home(root: Path) -> list[str]:

@@ -30,6 +30,7 @@ from tests.system.actors import eventually
 from tests.system.running import (
     BACK_SECONDS,
     accepts,
+    all_ready,
     command_line,
     listens,
     of_home,
@@ -133,7 +134,7 @@ def test_killed_part_is_back_within_five_seconds(mesh: Mesh, part: str) -> None:
 
     def is_back() -> bool:
         now = mesh.describe()
-        return now["processes"][part] not in ([], [pid]) and accepts(now)
+        return now["processes"][part] not in ([], [pid]) and accepts(now) and all_ready(mesh)
 
     eventually(is_back, seconds=BACK_SECONDS, what=f"{part} is back")
     after = mesh.describe()
