@@ -141,9 +141,9 @@ class Acceptor:
                 request.identity, request.lane, request.pick(granted), grant.accept_time
             )
         except Overloaded as overload:
-            self._limiter.refund(request.identity, grant, len(granted))
+            self._limiter.settle(request.identity, grant, len(granted))
             return request.reject(granted, overload.reason, overload.retry_delay)
-        self._limiter.refund(request.identity, grant, outcomes.count(Outcome.REFUSED))
+        self._limiter.settle(request.identity, grant, outcomes.count(Outcome.REFUSED))
         lost = [index for index, known in zip(granted, outcomes, strict=True) if known is not Outcome.ACKED]
         return request.reject(lost, Reason.NOT_DURABLE, NOT_DURABLE_RETRY)
 

@@ -37,17 +37,33 @@ class Refusal:
     retry_delay: timedelta
 
 
+@dataclass(slots=True)
+class Spend:
+    """What the service was asked for at once, for some requests: of a spend it takes one refund."""
+
+    spend_id: str
+    unsettled: int
+    """Requests of which it is not yet known what became."""
+    lost: int = 0
+    """Scans granted and known not to be stored."""
+
+    def settle(self, lost: int) -> int:
+        """Note what one request has lost; answer how many scans are to be given back now."""
+        self.unsettled -= 1
+        self.lost += lost
+        return 0 if self.unsettled else self.lost
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """How many of a request's scans, the first ones, may be accepted."""
 
-    spend_id: str
+    spend: Spend | None
+    """None: the service was not asked, or did not answer."""
     granted: int
     accept_time: datetime
     refusal: Refusal | None = None
     """Why not all of them; None if all are granted."""
-    from_service: bool = True
-    """Whether the service granted it; else this process did, by itself."""
 
 
 def refusal(refusing: Sequence[Refusing]) -> Refusal | None:

@@ -1,4 +1,7 @@
-"""Asks `ratelimit`, once per request, how many of its scans may be accepted; decides alone when there is no answer.
+"""Asks `ratelimit` how many scans may be accepted, or decides alone when there is no answer.
+
+Requests of one scanner that come while an answer is on its way ask the next time together: what is granted goes to
+them in the order they came.
 
 A limiter that is away must not stop scans: within a quarter of a second this process' own buckets take its place,
 and after a few failures they are asked first for a while. They know no quota but that of a subscription that has
@@ -9,12 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import partial
 
 from scanmesh.ratelimit.v1 import ratelimit_pb2, ratelimit_pb2_grpc
 
 from services.chassis import deadline, ids, telemetry
+from services.chassis.batcher import Batcher
 from services.chassis.clock import Clock
 from services.chassis.errors import DeadlineExceeded, MeshError, Reason, Unavailable
 from services.chassis.identity import Identity
@@ -22,7 +28,7 @@ from services.chassis.plans import Plan
 from services.ingest import grants
 from services.ingest.breaker import Breaker
 from services.ingest.errands import Errands
-from services.ingest.grants import Grant, Refusal, Refusing
+from services.ingest.grants import Grant, Refusal, Refusing, Spend
 from services.ingest.local_buckets import LocalBuckets
 
 CALL_SECONDS = 0.25
@@ -31,7 +37,11 @@ FIRST_TRY_SECONDS = 0.15
 """Thirty times what a spend takes, and enough for it to ask the ledger: a replica that has said nothing by then hangs,
 and another one is asked."""
 _SECOND_TRY_SECONDS = CALL_SECONDS - FIRST_TRY_SECONDS
+_WAIT_SECONDS = CALL_SECONDS + 0.05
+"""For whoever had to wait for the call before: whose own call is under way at once hears first that it has failed."""
 _REFUND_SECONDS = 2.0
+_MOST = 1_000
+"""Scans that one call may ask for."""
 _ALARM_SECONDS = 10.0
 _UNEXPLAINED = Refusal(Reason.RATE_LIMITED, "unknown", timedelta(seconds=1))
 """For a service that grants less and names no limit: the scans must come again all the same."""
@@ -43,6 +53,15 @@ _fallbacks = telemetry.meter(__name__).create_counter(
 _lost_refunds = telemetry.meter(__name__).create_counter(
     "ingest.lost_refunds", description="scans not stored that the service could not be told of"
 )
+
+
+@dataclass(slots=True)
+class _Ask:
+    """What one request asks for."""
+
+    cost: int
+    gone: bool = False
+    """Whether it has been decided without the answer."""
 
 
 class Limiter:
@@ -62,6 +81,7 @@ class Limiter:
         self._breaker = breaker
         self._plan_of = plan_of
         self._local = LocalBuckets()
+        self._callers: dict[Identity, Batcher[_Ask, Grant | None]] = {}
         self._next_alarm = 0.0
 
     async def spend(self, identity: Identity, cost: int) -> Grant:
@@ -74,20 +94,51 @@ class Limiter:
         if left is not None and left < CALL_SECONDS:
             # Else a caller in a hurry would look like a service that is away, and open the limits for everybody.
             raise DeadlineExceeded("too little time is left to accept a scan")
-        spend_id = ids.message_id()
-        answer = await self._ask(_request(spend_id, identity, cost)) if self._breaker.lets_ask() else None
-        if answer is None:
-            return self._alone(spend_id, identity, cost)
-        self._local.learn(identity, {limit.name: limit.limit for limit in answer.limits})
-        return _grant(spend_id, cost, answer)
+        grant = await self._together(identity, cost) if self._breaker.lets_ask() else None
+        return self._alone(identity, cost) if grant is None else grant
 
-    def refund(self, identity: Identity, grant: Grant, count: int) -> None:
-        """Give back what is known not to be stored, in the background; a refund that fails, the ledger repairs."""
-        if count and grant.from_service:
+    def settle(self, identity: Identity, grant: Grant, lost: int) -> None:
+        """Note how many of the scans granted are known not to be stored, once for every grant.
+
+        They are given back in the background, when that is known of all who shared the spend; a refund that fails, the
+        ledger repairs.
+        """
+        if grant.spend is not None and (count := grant.spend.settle(lost)):
             request = ratelimit_pb2.RefundRequest(
-                spend_id=grant.spend_id, company_id=identity.company_id, count=count
+                spend_id=grant.spend.spend_id, company_id=identity.company_id, count=count
             )
             self._errands.begin(self._refund(request))
+
+    async def _together(self, identity: Identity, cost: int) -> Grant | None:
+        """Ask with whoever else asks for the same scanner; None without an answer, in time for this caller."""
+        caller = self._callers.get(identity)
+        if caller is None:
+            caller = self._callers[identity] = Batcher(
+                partial(self._spend, identity),
+                max_weight=_MOST,
+                when_idle=partial(self._callers.pop, identity, None),
+            )
+        ask = _Ask(cost)
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                return await caller.do(ask, cost)
+        except TimeoutError:
+            ask.gone = True
+            return None
+
+    async def _spend(self, identity: Identity, asks: Sequence[_Ask]) -> Sequence[Grant | None]:
+        deadline.begin(CALL_SECONDS)  # of its own: it is for several requests
+        spend = Spend(ids.message_id(), len(asks))
+        costs = [ask.cost for ask in asks]
+        answer = await self._ask(_request(spend.spend_id, identity, sum(costs)))
+        if answer is None:
+            return [None] * len(asks)
+        self._local.learn(identity, {limit.name: limit.limit for limit in answer.limits})
+        given = _grants(spend, costs, answer)
+        for ask, grant in zip(asks, given, strict=True):
+            if ask.gone:
+                self.settle(identity, grant, grant.granted)
+        return given
 
     async def _ask(self, request: ratelimit_pb2.SpendRequest) -> ratelimit_pb2.SpendResponse | None:
         """Answer what the service says; None if it does not."""
@@ -111,13 +162,13 @@ class Limiter:
         except (Unavailable, DeadlineExceeded):
             return await self._service.Spend(request, timeout=_SECOND_TRY_SECONDS)
 
-    def _alone(self, spend_id: str, identity: Identity, cost: int) -> Grant:
+    def _alone(self, identity: Identity, cost: int) -> Grant:
         _fallbacks.add(1)
         now = self._clock()
         if self._plan_of(identity.company_id).ended:
-            return Grant(spend_id, 0, now, grants.ended(now), from_service=False)
+            return Grant(None, 0, now, grants.ended(now))
         granted, refusing = self._local.spend(identity, cost, now)
-        return Grant(spend_id, granted, now, grants.refusal(refusing), from_service=False)
+        return Grant(None, granted, now, grants.refusal(refusing))
 
     def _alarm(self, error: MeshError) -> None:
         now = asyncio.get_running_loop().time()
@@ -146,12 +197,18 @@ def _request(spend_id: str, identity: Identity, cost: int) -> ratelimit_pb2.Spen
     )
 
 
-def _grant(spend_id: str, cost: int, answer: ratelimit_pb2.SpendResponse) -> Grant:
-    granted = max(0, min(answer.granted, cost))
+def _grants(spend: Spend, costs: Sequence[int], answer: ratelimit_pb2.SpendResponse) -> list[Grant]:
+    """Give out what was granted, in the order of the requests."""
     refusing = [
         Refusing(limit.name, limit.retry_delay.ToTimedelta())
         for limit in answer.limits
         if limit.HasField("retry_delay")
     ]
-    refusal = (grants.refusal(refusing) or _UNEXPLAINED) if granted < cost else None
-    return Grant(spend_id, granted, answer.accept_time.ToDatetime(UTC), refusal)
+    refusal, left = grants.refusal(refusing) or _UNEXPLAINED, max(0, answer.granted)
+    accept_time = answer.accept_time.ToDatetime(UTC)
+    given = []
+    for cost in costs:
+        granted = min(left, cost)
+        left -= granted
+        given.append(Grant(spend, granted, accept_time, refusal if granted < cost else None))
+    return given

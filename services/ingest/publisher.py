@@ -1,18 +1,21 @@
 """Hands accepted scans to JetStream and says, scan by scan, which of them are on disk.
 
-Many scans travel in one message: a durable write costs the same for one scan as for a thousand. A message is never
-changed after its id was minted: the same bytes go out again under the same id, or it is another message.
+Many scans travel in one message: a durable write costs the same for one scan as for a thousand. So the scans of
+requests that come while messages of their lane are under way go together, each request a submission of its own. A
+message is never changed after its id was minted: the same bytes go out again under the same id, or it is another one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from scanmesh.ingest.v1 import events_pb2, scan_pb2
 
 from services.chassis import deadline, ids, wire
+from services.chassis.batcher import Batcher
 from services.chassis.bus import Bus, Outcome
 from services.chassis.identity import Identity
 from services.chassis.subjects import Lane, scan_accepted
@@ -28,6 +31,20 @@ _SCAN_OVERHEAD_BYTES = 8
 """Tag and length of a scan inside a message, rounded up."""
 _GROWTH_BYTES = 4
 """By how much the length of a message's one submission grows when the submission is filled, rounded up."""
+_MESSAGES_AT_ONCE = 2
+"""Of a lane: the next one is on its way while the disk writes the one before."""
+_VERSION = events_pb2.ScansAccepted(derivation_version=DERIVATION_VERSION).SerializeToString()
+
+
+@dataclass(slots=True)
+class _Part:
+    """Scans of one request as they stand in a message: parts behind each other are a message as well."""
+
+    payload: bytes
+    by: float
+    """Loop time at which its caller wants an answer."""
+    sent: bool = False
+    """Whether it may be on disk."""
 
 
 class ScanPublisher:
@@ -36,6 +53,7 @@ class ScanPublisher:
     def __init__(self, bus: Bus, in_flight: InFlight) -> None:
         self._bus = bus
         self._in_flight = in_flight
+        self._lanes = {lane: self._batcher(lane) for lane in Lane}
 
     async def publish(
         self, identity: Identity, lane: Lane, scans: Sequence[scan_pb2.Scan], accept_time: datetime
@@ -47,21 +65,36 @@ class ScanPublisher:
         Raises:
             Overloaded: nothing was published; too much is being published already.
         """
-        envelope = _message(identity, (), accept_time).ByteSize() + _GROWTH_BYTES
+        envelope = len(_VERSION) + _message(identity, (), accept_time).ByteSize() + _GROWTH_BYTES
         chunks = _chunks(scans, MAX_MESSAGE_BYTES - envelope)
-        payloads = [_message(identity, chunk, accept_time).SerializeToString() for chunk in chunks]
         by = deadline.within(PUBLISH_SECONDS, margin=_ANSWER_MARGIN_SECONDS)
-        outcomes = await self._publish(scan_accepted(lane), payloads, by)
+        parts = [_Part(_message(identity, chunk, accept_time).SerializeToString(), by) for chunk in chunks]
+        with self._in_flight.hold(sum(len(part.payload) for part in parts)):
+            outcomes = await asyncio.gather(*(self._outcome(lane, part) for part in parts))
         return [outcome for chunk, outcome in zip(chunks, outcomes, strict=True) for _ in chunk]
 
-    async def _publish(self, subject: str, payloads: Sequence[bytes], by: float) -> list[Outcome]:
-        with self._in_flight.hold(sum(map(len, payloads))):
-            return await asyncio.gather(
-                *(
-                    self._bus.publish(subject, payload, message_id=ids.message_id(), deadline=by)
-                    for payload in payloads
-                )
+    async def _outcome(self, lane: Lane, part: _Part) -> Outcome:
+        """Answer what is known of a part when its caller wants to know."""
+        if part.by <= asyncio.get_running_loop().time():
+            return Outcome.REFUSED
+        try:
+            async with asyncio.timeout_at(part.by):
+                return await self._lanes[lane].do(part, len(part.payload))
+        except TimeoutError:
+            return Outcome.UNKNOWN if part.sent else Outcome.REFUSED
+
+    def _batcher(self, lane: Lane) -> Batcher[_Part, Outcome]:
+        async def publish(parts: Sequence[_Part]) -> Sequence[Outcome]:
+            for part in parts:
+                part.sent = True
+            payload = b"".join([_VERSION, *(part.payload for part in parts)])
+            by = max(part.by for part in parts)
+            outcome = await self._bus.publish(
+                scan_accepted(lane), payload, message_id=ids.message_id(), deadline=by
             )
+            return [outcome] * len(parts)
+
+        return Batcher(publish, max_weight=MAX_MESSAGE_BYTES - len(_VERSION), at_once=_MESSAGES_AT_ONCE)
 
 
 def _chunks(scans: Sequence[scan_pb2.Scan], max_bytes: int) -> list[list[scan_pb2.Scan]]:
@@ -88,4 +121,4 @@ def _message(
         accept_time=wire.timestamp(accept_time),
         scans=scans,
     )
-    return events_pb2.ScansAccepted(derivation_version=DERIVATION_VERSION, submissions=[submission])
+    return events_pb2.ScansAccepted(submissions=[submission])

@@ -61,7 +61,7 @@ async def test_what_one_replica_cannot_answer_another_one_does_under_the_same_id
         await served(limiter, one, two)
         one.fail(Unavailable("Valkey is away from here"))
         spent = [await limiter.spend(identities.SCANNER, 1) for _ in range(4)]
-    assert all(grant.from_service for grant in spent)
+    assert all(grant.spend for grant in spent)
     assert one.spends
     assert {spend.spend_id for spend in one.spends} <= {spend.spend_id for spend in two.spends}
 
@@ -76,7 +76,7 @@ async def test_a_replica_that_hangs_costs_one_try(verifier: Verifier) -> None:
         await served(limiter, hanging, two)
         hanging.open.clear()
         spent = [await limiter.spend(identities.SCANNER, 1) for _ in range(2)]
-    assert all(grant.from_service for grant in spent)
+    assert all(grant.spend for grant in spent)
     assert hanging.spends
 
 
@@ -87,7 +87,7 @@ async def test_with_nobody_there_a_few_scans_wait_and_the_next_ones_do_not() -> 
         waited = (time.monotonic() - begun) / 3
         others = await asyncio.gather(*(limiter.spend(identities.SCANNER, 1) for _ in range(20)))
         took = time.monotonic() - begun - 3 * waited
-    assert {grant.from_service for grant in (first, *others)} == {False}
+    assert {grant.spend for grant in (first, *others)} == {None}
     assert all(grant.granted for grant in (first, *others))
     assert CALL_SECONDS - 0.05 <= waited < CALL_SECONDS + SLACK_SECONDS
     assert took < CALL_SECONDS
@@ -96,10 +96,10 @@ async def test_with_nobody_there_a_few_scans_wait_and_the_next_ones_do_not() -> 
 async def test_a_service_that_comes_is_asked_again(verifier: Verifier) -> None:
     port, replica = ports.free(), FakeRateLimit(ACCEPTED)
     async with limiting(port) as limiter:
-        assert not (await limiter.spend(identities.SCANNER, 1)).from_service
+        assert not (await limiter.spend(identities.SCANNER, 1)).spend
         async with serving(verifier, added(replica), listen=f"127.0.0.1:{port}"):
             await served(limiter, replica)
-            assert (await limiter.spend(identities.SCANNER, 1)).from_service
+            assert (await limiter.spend(identities.SCANNER, 1)).spend
 
 
 async def test_a_refund_reaches_the_service(verifier: Verifier) -> None:
@@ -107,10 +107,10 @@ async def test_a_refund_reaches_the_service(verifier: Verifier) -> None:
     async with serving(verifier, added(replica)) as server, limiting(server.port) as limiter:
         await served(limiter, replica)
         grant = await limiter.spend(identities.SCANNER, 5)
-        limiter.refund(identities.SCANNER, grant, 3)
+        limiter.settle(identities.SCANNER, grant, 3)
 
         async def refunded() -> bool:
             return bool(replica.refunds)
 
         await eventually(refunded, "the refund")
-    assert replica.refunds == [(grant.spend_id, identities.COMPANY_ID, 3)]
+    assert replica.refunds == [(grant.spend.spend_id, identities.COMPANY_ID, 3)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -217,12 +218,13 @@ async def test_more_than_there_is_room_for_is_overloaded_and_comes_again(
     """There is room for 8 MiB, so two batches of 3 MiB can be published at once, and no third one."""
     sent = request([good_scan_of(200 * KIB) for _ in range(15)])
 
-    async def both_are_offered() -> bool:
-        return sum(len(message.payload) for message in bus.offered) > 2 * 15 * 190 * KIB
+    async def two_messages_are_offered() -> bool:
+        return len(bus.offered) == 2
 
     bus.open.clear()
     begun = [ingest.SubmitScans(sent, metadata=scanner) for _ in range(2)]
-    await eventually(both_are_offered, "both batches to be offered")
+    await eventually(two_messages_are_offered, "the first messages to be offered")
+    await asyncio.sleep(0.2)  # the second batch waits behind them
     error = await failure(ingest.SubmitScans(sent, metadata=scanner))
     assert (type(error), error.reason) == (Unavailable, Reason.OVERLOADED)
     assert error.retry_delay

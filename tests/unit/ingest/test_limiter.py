@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from services.chassis.errors import (
 from services.ingest import errands
 from services.ingest.breaker import Breaker
 from services.ingest.errands import Errands
-from services.ingest.grants import Grant, Refusal
+from services.ingest.grants import Grant, Refusal, Spend
 from services.ingest.limiter import CALL_SECONDS, Limiter
 from tests.fakes import identities
 from tests.fakes.auth import SettableClock
@@ -72,7 +73,7 @@ async def test_a_spend_says_who_spends_and_how_much(limiter: Limiter, service: F
     assert (request.region, request.scanner_type, request.cost) == ("eu_1", "dock", 7)
     assert request.partial
     assert len(request.spend_id) == 32
-    assert grant == Grant(request.spend_id, 7, TOLD)
+    assert grant == Grant(Spend(request.spend_id, unsettled=1), 7, TOLD)
 
 
 async def test_each_spend_has_an_id_of_its_own(limiter: Limiter, service: FakeRateLimit) -> None:
@@ -116,7 +117,7 @@ async def test_a_failed_try_is_followed_by_one_under_the_same_id(
         raise error
 
     service.answer = answer
-    assert (await spend(limiter)).from_service
+    assert (await spend(limiter)).spend
     assert len({request.spend_id for request in service.spends}) == 1
     assert len(service.spends) == 2
     assert sum(service.timeouts) == CALL_SECONDS
@@ -129,7 +130,7 @@ async def test_without_an_answer_this_process_decides_by_its_own_clock(
 ) -> None:
     service.fail(error)
     grant = await spend(limiter, 1_000, scanner_type="handheld")
-    assert (grant.granted, grant.accept_time, grant.from_service) == (50, NOW, False)
+    assert (grant.granted, grant.accept_time, grant.spend) == (50, NOW, None)
     assert grant.refusal == Refusal(Reason.RATE_LIMITED, "scanner.minute", timedelta(minutes=1))
     assert len(service.spends) == 2
 
@@ -145,7 +146,7 @@ async def test_after_three_failures_the_service_is_not_asked_for_a_second_and_th
     time.now += 1
     service.grant(1)
     assert await _asked(limiter, service, times=5) == 5
-    assert (await spend(limiter)).from_service
+    assert (await spend(limiter)).spend
 
 
 async def test_one_companys_failures_do_not_open_the_limits_of_others(
@@ -158,7 +159,7 @@ async def test_one_companys_failures_do_not_open_the_limits_of_others(
 
     service.answer = answer
     spent = [await spend(limiter, company_id=company_id) for company_id in (8, 8, 7) * 4]
-    assert [grant.from_service for grant in spent] == [False, False, True] * 4
+    assert [bool(grant.spend) for grant in spent] == [False, False, True] * 4
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ async def test_an_ended_subscription_is_refused_in_the_fallback_too(
     plans.subscribe(8, ended=True)
     service.fail(Unavailable("away"))
     grant = await spend(limiter, 5, company_id=8)
-    assert (grant.granted, grant.from_service) == (0, False)
+    assert (grant.granted, grant.spend) == (0, None)
     assert grant.refusal == Refusal(Reason.QUOTA_EXCEEDED, "company.month", delay)
     assert (await spend(limiter, 5)).granted == 5
 
@@ -187,9 +188,9 @@ async def test_a_fault_of_one_request_lets_it_through_and_the_others_be_asked_fo
 ) -> None:
     service.fail(error)
     grant = await spend(limiter)
-    assert (grant.granted, grant.from_service, len(service.spends)) == (1, False, 1)
+    assert (grant.granted, grant.spend, len(service.spends)) == (1, None, 1)
     service.grant(1)
-    assert (await spend(limiter)).from_service
+    assert (await spend(limiter)).spend
 
 
 async def test_in_the_fallback_the_limits_last_heard_count(limiter: Limiter, service: FakeRateLimit) -> None:
@@ -211,7 +212,7 @@ async def test_a_caller_in_a_hurry_neither_spends_nor_opens_the_limits(
     assert service.spends == []
     deadline.begin(10)
     service.grant(1)
-    assert (await spend(limiter)).from_service
+    assert (await spend(limiter)).spend
 
 
 async def test_the_fallback_is_alarmed_once_in_a_while(
@@ -226,7 +227,7 @@ async def test_the_fallback_is_alarmed_once_in_a_while(
 
 
 async def refunded(limiter: Limiter, begun: Errands, grant: Grant, count: int) -> None:
-    limiter.refund(identities.SCANNER, grant, count)
+    limiter.settle(identities.SCANNER, grant, count)
     await begun.drain()
 
 
@@ -235,7 +236,7 @@ async def test_a_refund_names_the_spend_its_company_and_the_count(
 ) -> None:
     grant = await spend(limiter, 5)
     await refunded(limiter, begun, grant, 2)
-    assert service.refunds == [(grant.spend_id, identities.COMPANY_ID, 2)]
+    assert service.refunds == [(grant.spend.spend_id, identities.COMPANY_ID, 2)]
 
 
 async def test_a_refund_has_time_though_the_request_that_spent_has_none_left(
@@ -270,6 +271,79 @@ async def test_a_refund_that_fails_is_let_go(
     service.refund_error = Unavailable("away")
     await refunded(limiter, begun, await spend(limiter, 5), 5)
     assert len(service.refunds) == 1
+
+
+async def together(limiter: Limiter, service: FakeRateLimit, *costs: int) -> list[Grant]:
+    """Spend for one scan and, while the answer is on its way, for some requests at once; answer what these got."""
+    service.open.clear()
+    first = asyncio.ensure_future(spend(limiter))
+    await asyncio.sleep(0.01)
+    others = [asyncio.ensure_future(spend(limiter, cost)) for cost in costs]
+    await asyncio.sleep(0.01)
+    assert len(service.spends) == 1
+    service.open.set()
+    await first
+    return await asyncio.gather(*others)
+
+
+async def test_requests_of_one_scanner_that_come_together_ask_together(
+    limiter: Limiter, service: FakeRateLimit
+) -> None:
+    service.answer = lambda request: service.granting(
+        min(request.cost, 6), limit("scanner.minute", 50, retry_delay=SECOND)
+    )
+    grants = await together(limiter, service, 4, 3, 2)
+    assert [request.cost for request in service.spends] == [1, 9]
+    assert [(grant.granted, bool(grant.refusal)) for grant in grants] == [(4, False), (2, True), (0, True)]
+    assert len({grant.spend.spend_id for grant in grants}) == 1
+
+
+async def test_other_scanners_do_not_wait(limiter: Limiter, service: FakeRateLimit) -> None:
+    service.open.clear()
+    spending = [
+        asyncio.ensure_future(spend(limiter, company_id=company_id, lane=lane))
+        for company_id, lane in ((7, "standard"), (8, "standard"))
+    ]
+    await asyncio.sleep(0.01)
+    assert len(service.spends) == 2
+    service.open.set()
+    await asyncio.gather(*spending)
+
+
+async def test_no_call_asks_for_more_than_a_thousand(limiter: Limiter, service: FakeRateLimit) -> None:
+    await together(limiter, service, 600, 400, 1)
+    assert [request.cost for request in service.spends] == [1, 1_000, 1]
+
+
+async def test_what_is_lost_of_a_shared_spend_is_given_back_at_once_when_all_is_known(
+    limiter: Limiter, service: FakeRateLimit, begun: Errands
+) -> None:
+    grants = await together(limiter, service, 4, 3, 2)
+    for grant, lost in zip(grants, (4, 0, 1), strict=True):
+        assert service.refunds == []
+        await refunded(limiter, begun, grant, lost)
+    assert service.refunds == [(grants[0].spend.spend_id, identities.COMPANY_ID, 5)]
+
+
+async def test_what_comes_too_late_for_a_request_is_given_back_with_the_rest(
+    limiter: Limiter, service: FakeRateLimit, begun: Errands
+) -> None:
+    service.open.clear()
+    first = asyncio.ensure_future(spend(limiter))
+    await asyncio.sleep(CALL_SECONDS / 2)
+    late, other = (asyncio.ensure_future(spend(limiter, cost)) for cost in (3, 2))
+    assert (await first).spend is None  # its time is over; the call that it began goes on
+    service.open.set()
+    grants = await asyncio.gather(late, other)
+    assert [grant.granted for grant in grants] == [3, 2]
+    await begun.drain()
+    assert [count for *_, count in service.refunds] == [1]
+
+
+async def test_nothing_is_kept_of_scanners_that_ask_no_more(limiter: Limiter) -> None:
+    await asyncio.gather(*(spend(limiter, company_id=company_id) for company_id in range(1, 20)))
+    await asyncio.sleep(0)
+    assert limiter._callers == {}
 
 
 async def _asked(limiter: Limiter, service: FakeRateLimit, times: int = 1) -> int:

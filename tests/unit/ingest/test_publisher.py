@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -159,3 +160,83 @@ async def test_after_its_callers_deadline_nothing_is_published() -> None:
     deadline.begin(timedelta(milliseconds=1).total_seconds())
     assert await publish(bus, [scan()]) == [Outcome.REFUSED]
     assert bus.stored == []
+
+
+async def test_requests_that_come_while_messages_are_under_way_travel_together() -> None:
+    bus, room = RecordingBus(), InFlight(ROOM)
+    publisher = ScanPublisher(bus, room)
+    bus.open.clear()
+    sent = [scan(location=str(number)) for number in range(6)]
+
+    def begin(number: int) -> asyncio.Task[list[Outcome]]:
+        identity = identities.scanner(company_id=number + 1)
+        return asyncio.create_task(publisher.publish(identity, Lane.BULK, [sent[number]], NOW))
+
+    publishing = [begin(number) for number in range(6)]
+    await asyncio.sleep(0.01)
+    assert [len(message.submissions) for message in decoded(bus)] == [1, 1]
+    bus.open.set()
+    assert await asyncio.gather(*publishing) == [[Outcome.ACKED]] * 6
+    assert [len(message.submissions) for message in decoded(bus)] == [1, 1, 4]
+    together = decoded(bus)[2]
+    assert together.derivation_version == 1
+    assert [submission.company_id for submission in together.submissions] == [3, 4, 5, 6]
+    assert scans_in(bus) == sent
+
+
+async def test_no_lane_waits_for_another() -> None:
+    bus = RecordingBus()
+    publisher = ScanPublisher(bus, InFlight(ROOM))
+    bus.open.clear()
+    publishing = [
+        asyncio.create_task(publisher.publish(identities.scanner(), lane, [scan()], NOW))
+        for lane in (Lane.BULK, Lane.BULK, Lane.BULK, Lane.PREMIUM)
+    ]
+    await asyncio.sleep(0.01)
+    assert [message.subject for message in bus.offered] == [
+        "scan.accepted.v1.bulk",
+        "scan.accepted.v1.bulk",
+        "scan.accepted.v1.premium",
+    ]
+    bus.open.set()
+    await asyncio.gather(*publishing)
+
+
+async def test_messages_of_many_requests_hold_no_more_than_one_may() -> None:
+    bus = RecordingBus()
+    publisher = ScanPublisher(bus, InFlight(ROOM))
+    bus.open.clear()
+    publishing = [
+        asyncio.create_task(publisher.publish(identities.scanner(), Lane.BULK, [scan_of(200 * KIB)], NOW))
+        for _ in range(7)
+    ]
+    await asyncio.sleep(0.01)
+    bus.open.set()
+    await asyncio.gather(*publishing)
+    assert [len(message.submissions) for message in decoded(bus)] == [1, 1, 2, 2, 1]
+    assert all(len(message.payload) <= MAX_MESSAGE_BYTES for message in bus.offered)
+
+
+async def test_a_request_whose_time_ends_before_its_message_has_left_is_not_stored_and_says_so() -> None:
+    bus = RecordingBus()
+    publisher = ScanPublisher(bus, InFlight(ROOM))
+    bus.open.clear()
+    first = [
+        asyncio.create_task(publisher.publish(identities.scanner(), Lane.BULK, [scan()], NOW))
+        for _ in range(2)
+    ]
+    await asyncio.sleep(0.01)
+    deadline.begin(0.4)
+    late = await asyncio.create_task(publisher.publish(identities.scanner(), Lane.BULK, [scan()], NOW))
+    assert late == [Outcome.REFUSED]
+    bus.open.set()
+    await asyncio.gather(*first)
+    await asyncio.sleep(0.01)
+    assert len(bus.offered) == 2
+
+
+async def test_a_request_whose_time_ends_while_its_message_is_under_way_knows_nothing() -> None:
+    bus = RecordingBus()
+    bus.open.clear()
+    deadline.begin(0.4)
+    assert await publish(bus, [scan()]) == [Outcome.UNKNOWN]

@@ -1,0 +1,93 @@
+"""Group commit: what is handed over while earlier work is under way waits for it, and then goes together.
+
+Nobody waits for company: where nothing is under way, work begins at once. So batches are as large as the load makes
+them, and one call costs a crowd what it costs a single caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting(Generic[Item, Result]):
+    item: Item
+    weight: int
+    result: asyncio.Future[Result]
+
+
+class Batcher(Generic[Item, Result]):
+    """Does work for several callers at a time."""
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        *,
+        max_weight: int,
+        at_once: int = 1,
+        when_idle: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Describe it.
+
+        Args:
+            work: does it for some items, in their order; answers a result for each. What it raises, all callers get.
+            max_weight: of the items of one call; a single item always goes.
+            at_once: how many calls may be under way.
+            when_idle: called when nothing is left to do.
+        """
+        self._work = work
+        self._max_weight = max_weight
+        self._at_once = at_once
+        self._when_idle = when_idle
+        self._queue: deque[_Waiting[Item, Result]] = deque()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def do(self, item: Item, weight: int = 1) -> Result:
+        """Have an item worked on, with others; one whose caller is cancelled before work on it begins is dropped."""
+        waiting: _Waiting[Item, Result] = _Waiting(item, weight, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._begin()
+        return await waiting.result
+
+    def _begin(self) -> None:
+        while self._queue and len(self._under_way) < self._at_once:
+            some = self._take()
+            if some:
+                task = asyncio.create_task(self._run(some))
+                self._under_way.add(task)
+                task.add_done_callback(self._ended)
+
+    def _take(self) -> list[_Waiting[Item, Result]]:
+        taken: list[_Waiting[Item, Result]] = []
+        room = self._max_weight
+        while self._queue and (not taken or self._queue[0].weight <= room):
+            waiting = self._queue.popleft()
+            if not waiting.result.done():
+                taken.append(waiting)
+                room -= waiting.weight
+        return taken
+
+    async def _run(self, some: Sequence[_Waiting[Item, Result]]) -> None:
+        try:
+            results = await self._work([each.item for each in some])
+        except Exception as error:  # noqa: BLE001 - it is the callers' to deal with
+            for each in some:
+                if not each.result.done():
+                    each.result.set_exception(error)
+            return
+        for each, result in zip(some, results, strict=True):
+            if not each.result.done():
+                each.result.set_result(result)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._begin()
+        if not self._under_way:
+            self._when_idle()
