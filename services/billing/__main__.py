@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ _SCHEMA = "billing"
 _SETTINGS = (Settings, LedgerSettings, VerifySettings, MigrateSettings)
 _SLOTS = 2
 """Fetches of one process that are written at once: one waits for the disk while the other is read."""
+_GATHER = timedelta(milliseconds=200)
+"""A scan may be on the bill that much later."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -119,10 +122,11 @@ def keeping(
             UsageHandler(nats, entries, meter, now, wake=left_behind.wake),
             attempts,
             at_once=consumer.AT_ONCE,
+            slots=_SLOTS,
+            gather=_GATHER,
             needs=[db.ping],
         )
         for meter in subjects.Meter
-        for _ in range(_SLOTS)
     ]
     progress = Progress(nats, ProgressStore(db), publisher, now)
     others = (progress.run(), left_behind.run(), keep_tidy(attempts))

@@ -2,7 +2,7 @@
 
 The client library's own `fetch` waits for the whole batch or its timeout (seen), which would make the first scan of
 a quiet minute late. Here a request ends before its messages are worked on: first all that is there, or else one
-message, however long that takes, and what came with it.
+message, however long that takes; and then what comes in the few milliseconds that the caller gives it.
 """
 
 from __future__ import annotations
@@ -84,23 +84,32 @@ class Puller:
         self._asked = itertools.count()
         self._arrivals = arrivals
 
-    async def fetch(self, most: int) -> list[Delivery]:
+    async def fetch(self, most: int, gather: timedelta = timedelta(0)) -> list[Delivery]:
         """Answer at least one message and at most `most`, or none after a while.
+
+        Args:
+            most: messages.
+            gather: how long to wait for more, once there is one.
 
         Raises:
             Unavailable: the bus does not answer.
         """
-        there = await self._ask(most, timedelta(0))
-        if there:
-            return there
-        first = await self._ask(1, timedelta(seconds=_LINGER_SECONDS))
-        return first + await self._ask(most - 1, timedelta(0)) if first and most > 1 else first
-
-    async def _ask(self, most: int, wait: timedelta) -> list[Delivery]:
-        reply = f"{self._inbox}.{next(self._asked)}"
-        request = {"batch": most, "expires": wait // timedelta(microseconds=1) * 1_000} if wait else {}
-        request = request or {"batch": most, "no_wait": True}
         taken: list[Delivery] = []
+        await self._ask(taken, most, timedelta(0))
+        waited = not taken
+        if waited:
+            await self._ask(taken, 1, timedelta(seconds=_LINGER_SECONDS))
+        if taken and len(taken) < most and (gather or waited):
+            await asyncio.sleep(gather.total_seconds())
+            await self._ask(taken, most, timedelta(0))
+        return taken
+
+    async def _ask(self, taken: list[Delivery], most: int, wait: timedelta) -> None:
+        """Add to what is taken until there are `most`, or there is no more."""
+        reply = f"{self._inbox}.{next(self._asked)}"
+        batch = most - len(taken)
+        request = {"batch": batch, "expires": wait // timedelta(microseconds=1) * 1_000} if wait else {}
+        request = request or {"batch": batch, "no_wait": True}
         try:
             await self._client.publish(self._next, json.dumps(request).encode(), reply)
             async with asyncio.timeout(wait.total_seconds() + _ANSWER_SECONDS):
@@ -112,7 +121,6 @@ class Puller:
                 raise Unavailable("the work queue does not answer") from error
         except LOST as error:
             raise Unavailable("the work queue does not answer") from error
-        return taken
 
     async def _collect(self, reply: str, most: int, taken: list[Delivery]) -> None:
         """Add what arrives to `taken`, until that is all that was asked for or the request has ended."""

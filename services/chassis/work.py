@@ -60,7 +60,11 @@ class Handler(Protocol):
 
 
 class Worker:
-    """Works off one durable, for ever; several may, here and elsewhere."""
+    """Works off one durable, for ever; others may as well, elsewhere.
+
+    In each of its slots some messages are worked on: while one waits for the disk, another computes. They take turns at
+    gathering messages, else each would have a few.
+    """
 
     def __init__(  # noqa: PLR0913 - a worker is what joins all of these
         self,
@@ -71,6 +75,8 @@ class Worker:
         attempts: Attempts,
         *,
         at_once: int,
+        slots: int = 1,
+        gather: timedelta = timedelta(0),
         needs: Sequence[Need] = (),
     ) -> None:
         """Describe the work.
@@ -82,6 +88,8 @@ class Worker:
             handler: what is done with them.
             attempts: the book of failures.
             at_once: the most messages handled in one go.
+            slots: how many lots of messages may be worked on at the same time.
+            gather: how long a lot waits for more messages, once it has one: few large ones cost less than many small ones.
             needs: nothing is taken while one of them does not work, so that no message is handed out in vain.
         """
         self._bus = bus
@@ -91,11 +99,17 @@ class Worker:
         self._attempts = attempts
         # At most half of what the durable may hand out: the rest is for the others.
         self._at_once = max(1, min(at_once, durable.max_ack_pending // 2))
+        self._slots = slots
+        self._gather = gather
+        self._turn = asyncio.Lock()
         self._needs = needs
         self._owed: list[str] = []
 
     async def run(self) -> None:
         """Work until cancelled; what is in hand then is finished, or comes again to another worker."""
+        await asyncio.gather(*(self._slot() for _ in range(self._slots)))
+
+    async def _slot(self) -> None:
         while True:
             try:
                 for need in self._needs:
@@ -109,7 +123,10 @@ class Worker:
     async def _work(self, puller: Puller) -> None:
         leftovers = Leftovers(self._bus, self._stream, self._durable)
         while True:
-            deliveries = await leftovers.due(self._at_once) or await puller.fetch(self._at_once)
+            async with self._turn:
+                deliveries = await leftovers.due(self._at_once) or await puller.fetch(
+                    self._at_once, self._gather
+                )
             if deliveries:
                 await _finished(asyncio.create_task(self._decide_held(deliveries)))
 
@@ -209,8 +226,12 @@ class Worker:
     async def _settle(self) -> None:
         """Take back attempts that were nobody's fault, those included for which the database was away."""
         while self._owed:
-            await self._attempts.take_back(self._durable, self._owed[-1])
-            self._owed.pop()
+            message_id = self._owed.pop()
+            try:
+                await self._attempts.take_back(self._durable, message_id)
+            except BaseException:
+                self._owed.append(message_id)
+                raise
 
     async def _after_failure(self, delivery: Delivery, failures: int) -> None:
         if failures >= MAX_FAILURES:

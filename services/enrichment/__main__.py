@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from scanmesh.enrichment.v1 import enrichment_pb2_grpc
@@ -32,8 +33,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _PREFIX = "ENRICHMENT_"
 _SCHEMA = "enrichment"
 _SLOTS = {Lane.PREMIUM: 2, Lane.STANDARD: 2, Lane.BULK: 1}
-"""Workers of one kind: while one waits for the disk, another computes. Bulk never gets in the way of the others."""
+"""Of the workers of one kind. Bulk never gets in the way of the others."""
 _AT_ONCE = 32
+_GATHER = timedelta(milliseconds=20)
+"""A result may be there that much later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +99,12 @@ def workers(outside: Outside) -> Sequence[Worker]:
             Enricher(Source(kind, lane), store, outside.nats, outside.now),
             attempts,
             at_once=_AT_ONCE,
+            slots=slots,
+            gather=_GATHER,
             needs=[outside.db.ping],
         )
         for kind in KINDS
         for lane, slots in _SLOTS.items()
-        for _ in range(slots)
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 
 from services.chassis.attempts import Attempts
@@ -24,6 +25,10 @@ SLOTS = {Lane.PREMIUM: 2, Lane.STANDARD: 2, Lane.BULK: 1}
 """Workers of each lane, every one with a database connection of its own while it records."""
 _AT_ONCE = 32
 """Messages of one fetch."""
+_GATHER = timedelta(milliseconds=20)
+"""A scan may be on record that much later."""
+_GATHER_COUNTS = timedelta(milliseconds=200)
+"""Nobody waits for a count or a dead letter."""
 
 Work = Coroutine[Any, Any, None]
 
@@ -46,9 +51,18 @@ def recording(bus: Bus, database: Database, now: Clock) -> list[Work]:
 def _recorders(bus: Bus, database: Database, attempts: Attempts, now: Clock) -> list[Worker]:
     handler = Recorder(bus, RecordStore(database), Epoch(bus), now)
     return [
-        Worker(bus, SCANS, recorder(lane), handler, attempts, at_once=_AT_ONCE, needs=[database.ping])
+        Worker(
+            bus,
+            SCANS,
+            recorder(lane),
+            handler,
+            attempts,
+            at_once=_AT_ONCE,
+            slots=slots,
+            gather=_GATHER,
+            needs=[database.ping],
+        )
         for lane, slots in SLOTS.items()
-        for _ in range(slots)
     ]
 
 
@@ -57,8 +71,18 @@ def _consumers(bus: Bus, database: Database, attempts: Attempts, now: Clock) -> 
     tallies = TallyConsumer(TallyStore(database), letters, now)
     dead_letters = DeadLetterConsumer(letters, now)
     return [
-        Worker(bus, TALLY, TALLIES, tallies, attempts, at_once=_AT_ONCE, needs=[database.ping]),
         Worker(
-            bus, DEADLETTER, DEAD_LETTERS, dead_letters, attempts, at_once=_AT_ONCE, needs=[database.ping]
-        ),
+            bus,
+            stream,
+            durable,
+            handler,
+            attempts,
+            at_once=_AT_ONCE,
+            gather=_GATHER_COUNTS,
+            needs=[database.ping],
+        )
+        for stream, durable, handler in (
+            (TALLY, TALLIES, tallies),
+            (DEADLETTER, DEAD_LETTERS, dead_letters),
+        )
     ]

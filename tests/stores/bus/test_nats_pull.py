@@ -60,6 +60,28 @@ async def test_what_the_durable_may_not_hand_out_yet_keeps_nothing_waiting(real:
     assert {delivery.tries for delivery in first + rest} == {1}
 
 
+async def test_what_comes_while_a_batch_is_gathered_comes_with_it(real: Bus, puller: Puller) -> None:
+    await publish(real, b"0")
+    fetching = asyncio.create_task(puller.fetch(3, timedelta(seconds=0.5)))
+    await asyncio.sleep(0.1)
+    for number in range(1, 4):
+        await publish(real, b"%d" % number)
+    assert _payloads(await fetching) == [b"0", b"1", b"2"]
+    began = time.monotonic()
+    assert _payloads(await puller.fetch(1, timedelta(seconds=5))) == [b"3"]  # a full one is not waited for
+    assert time.monotonic() - began < 1
+
+
+async def test_a_batch_is_gathered_no_longer_where_the_durable_may_not_hand_out_more(
+    real: Bus, puller: Puller
+) -> None:
+    for number in range(DURABLE.max_ack_pending + 1):
+        await publish(real, b"%d" % number)
+    began = time.monotonic()
+    assert len(await puller.fetch(100, timedelta(milliseconds=20))) == DURABLE.max_ack_pending
+    assert time.monotonic() - began < 1
+
+
 async def test_one_that_comes_later_is_not_kept_waiting(real: Bus, puller: Puller) -> None:
     fetching = asyncio.create_task(puller.fetch(100))
     await asyncio.sleep(0)

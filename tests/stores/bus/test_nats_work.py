@@ -101,6 +101,38 @@ async def _until_empty(real: Bus) -> None:
     await eventually(empty, "the queue to be empty")
 
 
+async def test_one_slot_gathers_while_the_others_work(real: Bus) -> None:
+    class Slow(Hands):
+        async def handle(self, deliveries: Sequence[Delivery]) -> None:
+            await super().handle(deliveries)
+            await leave.wait()
+
+    leave, hands = asyncio.Event(), Slow()
+    worker = Worker(
+        real,
+        QUEUE,
+        DURABLE,
+        hands,
+        Book(),  # type: ignore[arg-type]
+        at_once=8,
+        slots=2,
+        gather=timedelta(seconds=0.3),
+    )
+    running = asyncio.create_task(worker.run())
+    try:
+        for number in range(3):
+            await publish(real, b"%d" % number)
+        await _until(lambda: len(hands.batches) == 1)
+        await publish(real, b"3")
+        await _until(lambda: len(hands.batches) == 2)
+        leave.set()
+        await _until_empty(real)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    assert hands.batches == [[b"0", b"1", b"2"], [b"3"]]
+
+
 async def test_what_is_done_has_left_the_queue(real: Bus) -> None:
     hands = Hands()
     for number in range(3):
