@@ -1,7 +1,8 @@
 """Group commit: what is handed over while earlier work is under way waits for it, and then goes together.
 
-Nobody waits for company: where nothing is under way, work begins at once. So batches are as large as the load makes
-them, and one call costs a crowd what it costs a single caller.
+Where nothing is under way, work begins as soon as the event loop has heard everybody who is there, or the few
+milliseconds later that it is told to wait. So batches are as large as the load makes them, and one call costs a crowd
+what it costs a single caller.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Batcher(Generic[Item, Result]):
         *,
         max_weight: int,
         at_once: int = 1,
+        gather: float = 0.0,
         when_idle: Callable[[], object] = lambda: None,
     ) -> None:
         """Describe it.
@@ -40,12 +42,15 @@ class Batcher(Generic[Item, Result]):
             work: does it for some items, in their order; answers a result for each. What it raises, all callers get.
             max_weight: of the items of one call; a single item always goes.
             at_once: how many calls may be under way.
+            gather: seconds that the first item waits for others.
             when_idle: called when nothing is left to do.
         """
         self._work = work
         self._max_weight = max_weight
         self._at_once = at_once
+        self._gather = gather
         self._when_idle = when_idle
+        self._gathering = False
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -53,16 +58,23 @@ class Batcher(Generic[Item, Result]):
         """Have an item worked on, with others; one whose caller is cancelled before work on it begins is dropped."""
         waiting: _Waiting[Item, Result] = _Waiting(item, weight, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        self._begin()
+        self._begin_soon()
         return await waiting.result
 
+    def _begin_soon(self) -> None:
+        if not self._gathering and len(self._under_way) < self._at_once:
+            self._gathering = True
+            asyncio.get_running_loop().call_later(self._gather, self._begin)
+
     def _begin(self) -> None:
+        self._gathering = False
         while self._queue and len(self._under_way) < self._at_once:
             some = self._take()
             if some:
                 task = asyncio.create_task(self._run(some))
                 self._under_way.add(task)
                 task.add_done_callback(self._ended)
+        self._look_idle()
 
     def _take(self) -> list[_Waiting[Item, Result]]:
         taken: list[_Waiting[Item, Result]] = []
@@ -88,6 +100,10 @@ class Batcher(Generic[Item, Result]):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        self._begin()
-        if not self._under_way:
+        if self._queue:
+            self._begin_soon()
+        self._look_idle()
+
+    def _look_idle(self) -> None:
+        if not (self._queue or self._under_way):
             self._when_idle()

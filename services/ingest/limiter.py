@@ -40,6 +40,8 @@ _SECOND_TRY_SECONDS = CALL_SECONDS - FIRST_TRY_SECONDS
 _WAIT_SECONDS = CALL_SECONDS + 0.05
 """For whoever had to wait for the call before: whose own call is under way at once hears first that it has failed."""
 _REFUND_SECONDS = 2.0
+_GATHER_SECONDS = 0.004
+"""How long the first of them waits for others."""
 _MOST = 1_000
 """Scans that one call may ask for."""
 _ALARM_SECONDS = 10.0
@@ -116,6 +118,7 @@ class Limiter:
             caller = self._callers[identity] = Batcher(
                 partial(self._spend, identity),
                 max_weight=_MOST,
+                gather=_GATHER_SECONDS,
                 when_idle=partial(self._callers.pop, identity, None),
             )
         ask = _Ask(cost)

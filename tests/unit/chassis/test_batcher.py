@@ -24,19 +24,38 @@ class Work:
 
 
 async def given(batcher: Batcher[int, int], *items: int) -> list[asyncio.Task[int]]:
+    """Hand over items that come together, and let the batcher do what it does at once."""
     doing = [asyncio.create_task(batcher.do(item, item)) for item in items]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.002)
     return doing
 
 
-async def test_what_comes_meanwhile_goes_together_and_each_gets_its_own_result() -> None:
+async def test_what_comes_together_goes_together_and_each_gets_its_own_result() -> None:
     work = Work()
-    doing = await given(Batcher(work, max_weight=100), 1, 2, 3, 4)
+    doing = await given(Batcher(work, max_weight=100), 1, 2, 3)
+    assert work.begun == [[1, 2, 3]]
+    work.open.set()
+    assert await asyncio.gather(*doing) == [2, 4, 6]
+
+
+async def test_what_comes_while_work_is_under_way_goes_with_the_next() -> None:
+    work = Work()
+    batcher = Batcher(work, max_weight=100)
+    doing = [*await given(batcher, 1), *await given(batcher, 2), *await given(batcher, 3)]
     assert work.begun == [[1]]
     work.open.set()
-    assert await asyncio.gather(*doing) == [2, 4, 6, 8]
-    assert work.begun == [[1], [2, 3, 4]]
+    assert await asyncio.gather(*doing) == [2, 4, 6]
+    assert work.begun == [[1], [2, 3]]
+
+
+async def test_the_first_waits_for_others_as_long_as_it_is_told_to() -> None:
+    work = Work()
+    work.open.set()
+    batcher = Batcher(work, max_weight=100, gather=0.05)
+    doing = [*await given(batcher, 1), *await given(batcher, 2)]
+    assert work.begun == []
+    assert await asyncio.gather(*doing) == [2, 4]
+    assert work.begun == [[1, 2]]
 
 
 async def test_a_batch_is_no_heavier_than_it_may_be_but_one_item_always_goes() -> None:
@@ -44,12 +63,13 @@ async def test_a_batch_is_no_heavier_than_it_may_be_but_one_item_always_goes() -
     doing = await given(Batcher(work, max_weight=5), 1, 2, 3, 9, 1, 4, 1)
     work.open.set()
     await asyncio.gather(*doing)
-    assert work.begun == [[1], [2, 3], [9], [1, 4], [1]]
+    assert work.begun == [[1, 2], [3], [9], [1, 4], [1]]
 
 
 async def test_so_many_calls_are_under_way_at_once() -> None:
     work = Work()
-    doing = await given(Batcher(work, max_weight=100, at_once=2), 1, 2, 3, 4)
+    batcher = Batcher(work, max_weight=100, at_once=2)
+    doing = [task for item in (1, 2, 3, 4) for task in await given(batcher, item)]
     assert work.begun == [[1], [2]]
     work.open.set()
     await asyncio.gather(*doing)
@@ -58,7 +78,8 @@ async def test_so_many_calls_are_under_way_at_once() -> None:
 
 async def test_what_fails_fails_for_those_who_shared_it_and_the_next_ones_go_on() -> None:
     work = Work()
-    doing = await given(Batcher(work, max_weight=20), 1, 13, 5, 6)
+    batcher = Batcher(work, max_weight=20)
+    doing = [*await given(batcher, 1), *await given(batcher, 13, 5, 6)]
     work.open.set()
     results = await asyncio.gather(*doing, return_exceptions=True)
     assert [type(result) for result in results] == [int, ValueError, ValueError, int]
@@ -67,7 +88,8 @@ async def test_what_fails_fails_for_those_who_shared_it_and_the_next_ones_go_on(
 
 async def test_who_leaves_before_work_begins_is_dropped_and_who_leaves_later_disturbs_nobody() -> None:
     work = Work()
-    doing = await given(Batcher(work, max_weight=100), 1, 2, 3)
+    batcher = Batcher(work, max_weight=100)
+    doing = [*await given(batcher, 1), *await given(batcher, 2, 3)]
     doing[0].cancel()
     doing[1].cancel()
     await asyncio.sleep(0)
@@ -76,15 +98,17 @@ async def test_who_leaves_before_work_begins_is_dropped_and_who_leaves_later_dis
     assert work.begun == [[1], [3]]
 
 
-async def test_a_queue_of_nobody_begins_nothing() -> None:
+@pytest.mark.parametrize("before", [0, 1])
+async def test_a_queue_of_nobody_begins_nothing_and_says_that_it_is_idle(before: int) -> None:
     work, idle = Work(), []
-    batcher = Batcher(work, max_weight=100, when_idle=lambda: idle.append(len(work.begun)))
-    doing = await given(batcher, 1, 2)
-    doing[1].cancel()
-    await asyncio.sleep(0)
+    batcher = Batcher(work, max_weight=100, gather=0.02, when_idle=lambda: idle.append(len(work.begun)))
     work.open.set()
-    await doing[0]
+    for item in range(before):
+        await batcher.do(item)
+    [gone] = await given(batcher, 2)
+    gone.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await doing[1]
-    await asyncio.sleep(0)
-    assert (work.begun, idle) == ([[1]], [1])
+        await gone
+    await asyncio.sleep(0.05)
+    assert work.begun == [[0]][:before]
+    assert idle[-1:] == [before]

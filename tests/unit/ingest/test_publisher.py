@@ -172,8 +172,10 @@ async def test_requests_that_come_while_messages_are_under_way_travel_together()
         identity = identities.scanner(company_id=number + 1)
         return asyncio.create_task(publisher.publish(identity, Lane.BULK, [sent[number]], NOW))
 
-    publishing = [begin(number) for number in range(6)]
-    await asyncio.sleep(0.01)
+    publishing = []
+    for several in ([0], [1], [2, 3, 4, 5]):
+        publishing += [begin(number) for number in several]
+        await asyncio.sleep(0.01)
     assert [len(message.submissions) for message in decoded(bus)] == [1, 1]
     bus.open.set()
     assert await asyncio.gather(*publishing) == [[Outcome.ACKED]] * 6
@@ -188,11 +190,10 @@ async def test_no_lane_waits_for_another() -> None:
     bus = RecordingBus()
     publisher = ScanPublisher(bus, InFlight(ROOM))
     bus.open.clear()
-    publishing = [
-        asyncio.create_task(publisher.publish(identities.scanner(), lane, [scan()], NOW))
-        for lane in (Lane.BULK, Lane.BULK, Lane.BULK, Lane.PREMIUM)
-    ]
-    await asyncio.sleep(0.01)
+    publishing = []
+    for lane in (Lane.BULK, Lane.BULK, Lane.BULK, Lane.PREMIUM):
+        publishing.append(asyncio.create_task(publisher.publish(identities.scanner(), lane, [scan()], NOW)))
+        await asyncio.sleep(0.01)
     assert [message.subject for message in bus.offered] == [
         "scan.accepted.v1.bulk",
         "scan.accepted.v1.bulk",
@@ -213,7 +214,7 @@ async def test_messages_of_many_requests_hold_no_more_than_one_may() -> None:
     await asyncio.sleep(0.01)
     bus.open.set()
     await asyncio.gather(*publishing)
-    assert [len(message.submissions) for message in decoded(bus)] == [1, 1, 2, 2, 1]
+    assert [len(message.submissions) for message in decoded(bus)] == [2, 2, 2, 1]
     assert all(len(message.payload) <= MAX_MESSAGE_BYTES for message in bus.offered)
 
 
@@ -221,11 +222,10 @@ async def test_a_request_whose_time_ends_before_its_message_has_left_is_not_stor
     bus = RecordingBus()
     publisher = ScanPublisher(bus, InFlight(ROOM))
     bus.open.clear()
-    first = [
-        asyncio.create_task(publisher.publish(identities.scanner(), Lane.BULK, [scan()], NOW))
-        for _ in range(2)
-    ]
-    await asyncio.sleep(0.01)
+    first = []
+    for _ in range(2):
+        first.append(asyncio.create_task(publisher.publish(identities.scanner(), Lane.BULK, [scan()], NOW)))
+        await asyncio.sleep(0.01)
     deadline.begin(0.4)
     late = await asyncio.create_task(publisher.publish(identities.scanner(), Lane.BULK, [scan()], NOW))
     assert late == [Outcome.REFUSED]
