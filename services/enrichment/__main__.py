@@ -35,7 +35,7 @@ _SCHEMA = "enrichment"
 _SLOTS = {Lane.PREMIUM: 2, Lane.STANDARD: 2, Lane.BULK: 1}
 """Of the workers of one kind. Bulk never gets in the way of the others."""
 _AT_ONCE = 32
-_GATHER = timedelta(milliseconds=20)
+_GATHER = timedelta(milliseconds=50)
 """A result may be there that much later."""
 
 

@@ -25,7 +25,7 @@ SLOTS = {Lane.PREMIUM: 2, Lane.STANDARD: 2, Lane.BULK: 1}
 """Workers of each lane, every one with a database connection of its own while it records."""
 _AT_ONCE = 32
 """Messages of one fetch."""
-_GATHER = timedelta(milliseconds=20)
+_GATHER = timedelta(milliseconds=50)
 """A scan may be on record that much later."""
 _GATHER_COUNTS = timedelta(milliseconds=200)
 """Nobody waits for a count or a dead letter."""
