@@ -1,7 +1,7 @@
-"""What happens around every call, in one visible order; each layer is a context manager around the handler.
+"""What happens around every call, in one visible order: `Layers.around`.
 
-A layer sees the call before (entering, outermost first) and after (leaving, innermost first), so the same layer
-serves unary calls and streams. A contextvar that a layer sets is seen by the handler and by this call alone.
+It is a context manager around the handler, so the same one serves unary calls and streams. A contextvar that a layer
+sets is seen by the handler and by this call alone.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import secrets
+import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
-from opentelemetry import trace
 
 from services.chassis import deadline, identity, roles, telemetry
 from services.chassis.clock import Clock
@@ -41,7 +40,6 @@ _ANSWER_MARGIN_SHARE = 0.2
 of a short deadline, which would otherwise be gone after a few services that call each other."""
 
 _log = logging.getLogger(__name__)
-_tracer = telemetry.tracer(__name__)
 _duration = telemetry.meter(__name__).create_histogram(
     "rpc.server.duration",
     unit="s",
@@ -81,42 +79,59 @@ class Call:
     """How the call failed."""
 
 
-Layer = Callable[[Call], AbstractAsyncContextManager[None]]
+class Layers:
+    """What happens around every call; entered by `around`, left in the opposite order."""
+
+    def __init__(self, verifier: identity.Verifier, clock: Clock, calls: Calls) -> None:
+        self._verifier = verifier
+        self._clock = clock
+        self._calls = calls
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Surround a handler.
+
+        `errors` stands inside of what must see the outcome and outside of all that may raise; the caller is identified
+        before anything looks at the request, so nothing of an unknown caller is examined.
+        """
+        _name(call)
+        with measured(call):
+            async with errors(call), self._calls.joined(), timed(call):
+                self._identify(call)
+                _validate(call)
+                _authorise(call)
+                yield
+
+    def _identify(self, call: Call) -> None:
+        """Verify the identity token where the roles table asks for one."""
+        if roles.RULES[call.method].needs_identity:
+            token = str(call.metadata.get(identity.METADATA_KEY, ""))
+            known = self._verifier.verify(token, self._clock())
+            identity.set_caller_token(token)
+            identity.set_caller(identity.Caller(known, known.company_id))
 
 
-def standard(verifier: identity.Verifier, clock: Clock, calls: Calls) -> Sequence[Layer]:
-    """Answer the layers of every service, outermost first.
-
-    `errors` stands inside of what must see the outcome and outside of all that may raise; `identified` comes before
-    anything looks at the request, so nothing of an unknown caller is examined.
-    """
-    return (
-        traced,
-        measured,
-        errors,
-        calls.joined,
-        timed,
-        identified(verifier, clock),
-        validated,
-        authorised,
-    )
+def _name(call: Call) -> None:
+    """Continue the caller's trace, and give the log lines of this call its ids."""
+    telemetry.join_trace(call.metadata)
+    telemetry.bind(request_id=call.metadata.get("x-request-id") or f"{random.getrandbits(64):016x}")
 
 
-@asynccontextmanager
-async def traced(call: Call) -> AsyncIterator[None]:
-    """Continue the caller's trace and give the log lines of this call its ids."""
-    telemetry.bind(request_id=call.metadata.get("x-request-id") or secrets.token_hex(8))
-    with _tracer.start_as_current_span(
-        call.method,
-        context=telemetry.incoming(call.metadata),
-        kind=trace.SpanKind.SERVER,
-        record_exception=False,
-    ):
-        yield
+def _validate(call: Call) -> None:
+    """Refuse a request that could not be decoded, or is too large to be."""
+    if isinstance(call.request, MeshError):
+        raise call.request
 
 
-@asynccontextmanager
-async def measured(call: Call) -> AsyncIterator[None]:
+def _authorise(call: Call) -> None:
+    """Check the caller's role and company against the roles table, on the decoded message."""
+    rule = roles.RULES[call.method]
+    if rule.needs_identity:
+        identity.set_caller(rule.authorise(identity.caller().identity, call.request))
+
+
+@contextmanager
+def measured(call: Call) -> Iterator[None]:
     """Record how long the call took and how it ended; log the ones that failed."""
     start = time.perf_counter()
     code = "OK"
@@ -176,43 +191,11 @@ async def timed(call: Call) -> AsyncIterator[None]:
         raise DeadlineExceeded("no answer within the deadline") from error
 
 
-def identified(verifier: identity.Verifier, clock: Clock) -> Layer:
-    """Verify the identity token where the roles table asks for one."""
-
-    @asynccontextmanager
-    async def layer(call: Call) -> AsyncIterator[None]:
-        if roles.RULES[call.method].needs_identity:
-            token = str(call.metadata.get(identity.METADATA_KEY, ""))
-            known = verifier.verify(token, clock())
-            identity.set_caller_token(token)
-            identity.set_caller(identity.Caller(known, known.company_id))
-        yield
-
-    return layer
-
-
-@asynccontextmanager
-async def validated(call: Call) -> AsyncIterator[None]:
-    """Refuse a request that could not be decoded, or is too large to be."""
-    if isinstance(call.request, MeshError):
-        raise call.request
-    yield
-
-
-@asynccontextmanager
-async def authorised(call: Call) -> AsyncIterator[None]:
-    """Check the caller's role and company against the roles table, on the decoded message."""
-    rule = roles.RULES[call.method]
-    if rule.needs_identity:
-        identity.set_caller(rule.authorise(identity.caller().identity, call.request))
-    yield
-
-
 class Interceptor(grpc.aio.ServerInterceptor):
     """Puts the layers around every handler, once per method."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
-        self._layers = tuple(layers)
+    def __init__(self, layers: Layers) -> None:
+        self._layers = layers
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     async def intercept_service(
@@ -246,36 +229,31 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, method: str, behaviour: Any) -> Any:
         async def handle(request: Any, context: Any) -> Any:
-            async with AsyncExitStack() as stack:
-                await self._enter(stack, Call(method, _metadata(context), request, context, streaming=False))
+            async with self._around(method, request, context, streaming=False):
                 return await behaviour(request, context)
 
         return handle
 
     def _writer(self, method: str, behaviour: Any) -> Any:
         async def handle(request: Any, context: Any) -> None:
-            async with AsyncExitStack() as stack:
-                await self._enter(stack, Call(method, _metadata(context), request, context, streaming=True))
+            async with self._around(method, request, context, streaming=True):
                 await behaviour(request, context)
 
         return handle
 
     def _generator(self, method: str, behaviour: Any) -> Any:
         async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
-            async with AsyncExitStack() as stack:
-                await self._enter(stack, Call(method, _metadata(context), request, context, streaming=True))
+            async with self._around(method, request, context, streaming=True):
                 async for response in behaviour(request, context):
                     yield response
 
         return handle
 
-    async def _enter(self, stack: AsyncExitStack, call: Call) -> None:
-        for layer in self._layers:
-            await stack.enter_async_context(layer(call))
-
-
-def _metadata(context: Any) -> dict[str, Any]:
-    return dict(context.invocation_metadata() or ())
+    def _around(
+        self, method: str, request: Any, context: Any, *, streaming: bool
+    ) -> AbstractAsyncContextManager[None]:
+        metadata = dict(context.invocation_metadata() or ())
+        return self._layers.around(Call(method, metadata, request, context, streaming))
 
 
 def _bounded(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

@@ -65,7 +65,7 @@ class Server:
 
     def __init__(self, settings: ServerSettings, *, verifier: Verifier, clock: Clock = now) -> None:
         self._calls = Calls()
-        layers = interceptors.standard(verifier, clock, self._calls)
+        layers = interceptors.Layers(verifier, clock, self._calls)
         self._settings = settings
         self._server = grpc.aio.server(interceptors=[interceptors.Interceptor(layers)], options=OPTIONS)
         self._health = health.aio.HealthServicer()

@@ -22,7 +22,7 @@ class Calls:
         self._idle.set()
 
     @asynccontextmanager
-    async def joined(self, _: object) -> AsyncIterator[None]:
+    async def joined(self) -> AsyncIterator[None]:
         """Have a call be one of them.
 
         Raises:

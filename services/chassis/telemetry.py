@@ -16,13 +16,11 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-from opentelemetry import metrics, trace
+from opentelemetry import context, metrics, trace
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.propagate import extract, inject
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from prometheus_client import start_http_server
 
 from services.chassis.settings import ProcessSettings
@@ -78,12 +76,9 @@ class JsonFormatter(logging.Formatter):
 
 @contextmanager
 def configured(service: str, settings: ProcessSettings) -> Iterator[None]:
-    """Set up logs, traces and metrics for this process; one process is one service."""
+    """Set up logs and metrics for this process; one process is one service."""
     log_to_stderr(service, settings.log_level)
     resource = Resource.create({"service.name": service})
-    sampler = ParentBased(ALWAYS_OFF)  # nothing is exported yet; ids are carried on all the same
-    tracer_provider = TracerProvider(resource=resource, sampler=sampler)
-    trace.set_tracer_provider(tracer_provider)
     meter_provider = MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()])
     metrics.set_meter_provider(meter_provider)
     host, _, port = settings.metrics_listen.rpartition(":")
@@ -95,7 +90,6 @@ def configured(service: str, settings: ProcessSettings) -> Iterator[None]:
         page.server_close()
         thread.join()
         meter_provider.shutdown()
-        tracer_provider.shutdown()
 
 
 def log_to_stderr(service: str, level: str = "INFO") -> None:
@@ -110,14 +104,12 @@ def meter(name: str) -> metrics.Meter:
     return metrics.get_meter(name)
 
 
-def tracer(name: str) -> trace.Tracer:
-    """Answer the tracer of a module."""
-    return trace.get_tracer(name)
+def join_trace(metadata: Mapping[str, Any]) -> None:
+    """Make the trace that a caller sent (`traceparent`) that of the call in progress.
 
-
-def incoming(metadata: Mapping[str, Any]) -> Any:
-    """Answer the trace context that a caller sent (`traceparent`)."""
-    return extract(metadata)
+    No span is made, for none is exported: the caller's goes on with everything this call sends.
+    """
+    context.attach(extract(metadata))
 
 
 def outgoing() -> dict[str, str]:

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -101,10 +102,13 @@ def test_a_line_names_the_trace_it_belongs_to(log: Log) -> None:
 
 
 def test_a_trace_is_carried_on_and_read_again() -> None:
-    context = trace.SpanContext(0xABC, 0x1, is_remote=True, trace_flags=trace.TraceFlags(1))
-    with trace.use_span(trace.NonRecordingSpan(context)):
-        carried = telemetry.outgoing()
-    assert trace.get_current_span(telemetry.incoming(carried)).get_span_context().trace_id == 0xABC
+    sent = {"traceparent": f"00-{0xABC:032x}-{1:016x}-01", "x-request-id": "r-1"}
+
+    def call() -> dict[str, str]:
+        telemetry.join_trace(sent)
+        return telemetry.outgoing()
+
+    assert copy_context().run(call) == {"traceparent": sent["traceparent"]}
     assert telemetry.outgoing() == {}
 
 
