@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf import duration_pb2, timestamp_pb2
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_SECONDS = 86_400
 
 
 def timestamp(value: datetime) -> timestamp_pb2.Timestamp:
     """Write an aware time as a Timestamp, to the microsecond."""
-    written = timestamp_pb2.Timestamp()
-    written.FromDatetime(value)
-    return written
+    since = (
+        value - _EPOCH
+    )  # by hand: the library's own way takes five times as long, and this is done for every scan
+    return timestamp_pb2.Timestamp(
+        seconds=since.days * _DAY_SECONDS + since.seconds, nanos=since.microseconds * 1_000
+    )
 
 
 def duration(value: timedelta) -> duration_pb2.Duration:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -113,16 +114,16 @@ def _tallied(event: Recorded, source: Source, part: int, won: Sequence[Won]) -> 
 
 def _tallies(won: Sequence[Won], kind: Kind, *, taken_back: bool) -> Iterator[events_pb2.Tally]:
     """Count by row of the statistics; a replay takes back the failure that was counted for its scan."""
-    counts: dict[tuple[int, str, str, int], dict[State, int]] = defaultdict(lambda: dict.fromkeys(State, 0))
+    counts: dict[tuple[int, UUID, str, int], dict[State, int]] = defaultdict(lambda: dict.fromkeys(State, 0))
     for scan, result in won:
-        counted = counts[scan.company_id, str(scan.scanner_id), scan.region, scan.minute]
+        counted = counts[scan.company_id, scan.scanner_id, scan.region, scan.minute]
         counted[result.state] += 1
         counted[State.FAILED] -= taken_back
     for (company_id, scanner_id, region, minute), counted in sorted(counts.items()):
         if any(counted.values()):
             yield events_pb2.Tally(
                 company_id=company_id,
-                scanner_id=scanner_id,
+                scanner_id=str(scanner_id),
                 kind=kind,
                 region=region,
                 minute_time=Timestamp(seconds=minute),

@@ -1,13 +1,13 @@
-"""Results in PostgreSQL. A row belongs to the event that won it; what is told comes from the rows, never from what
-was just computed.
+"""Results in PostgreSQL. A row belongs to the event that won it; what is told is what the rows say.
 
-The rows won are read by a second statement, in READ COMMITTED: the snapshot of the inserting one is older than the
-rows it waited for, so it would not see what another worker has stored meanwhile.
+Rows inserted just now say what was sent. The others are read by a second statement, in READ COMMITTED: the snapshot of
+the inserting one is older than the rows it waited for, so it would not see what another worker has stored meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -26,6 +26,8 @@ _ROWS_AT_A_TIME = 4_000
 
 _COLUMNS = tuple(column.name for column in table.columns)
 _WON_BY = ("company_id", "scan_id", "recorded_id")
+_KEY = (*_WON_BY, "index")
+_key = attrgetter(*_KEY)
 
 
 def _rows(names: Sequence[str]) -> sa.TableValuedAlias:
@@ -39,7 +41,12 @@ def _arrays(results: Sequence[Result], names: Sequence[str]) -> dict[str, list[o
     return {name: [getattr(result, name) for result in results] for name in names}
 
 
-_INSERT = postgresql.insert(table).from_select(_COLUMNS, sa.select(_rows(_COLUMNS))).on_conflict_do_nothing()
+_INSERT = (
+    postgresql.insert(table)
+    .from_select(_COLUMNS, sa.select(_rows(_COLUMNS)))
+    .on_conflict_do_nothing()
+    .returning(*(table.c[name] for name in _KEY))
+)
 _sent = _rows(_WON_BY)
 _SELECT_WON = sa.select(table).join(_sent, sa.and_(*(table.c[name] == _sent.c[name] for name in _WON_BY)))
 
@@ -63,27 +70,37 @@ class ResultStore:
         Answers the results that the candidates' events have won, now or before, whoever computed them.
         """
         async with self._database.transaction() as connection:
-            portions = _sorted(candidates.results)
-            for some in portions:
-                await _write(connection, some, candidates)
-            return await _won(connection, portions)
+            won: list[Result] = []
+            for some in _sorted(candidates.results):
+                inserted = await _write(connection, some, candidates)
+                won += await _won(connection, some, inserted)
+            return won
 
     async def keep_or_fail(self, candidates: Candidates, tries: int) -> Sequence[Result]:
         """Do the same where the database refuses some results: these scans have failed, after so many tries."""
         async with self._database.transaction() as connection:
-            portions = _sorted(candidates.results)
-            for some in portions:
-                await _single_out(connection, some, candidates, tries)
-            return await _won(connection, portions)
+            won: list[Result] = []
+            for some in _sorted(candidates.results):
+                inserted = await _single_out(connection, some, candidates, tries)
+                won += await _won(connection, some, inserted)
+            return won
 
 
-async def _write(connection: AsyncConnection, results: Sequence[Result], candidates: Candidates) -> None:
+async def _write(
+    connection: AsyncConnection, results: Sequence[Result], candidates: Candidates
+) -> Sequence[Result]:
+    """Insert fresh results, let replays take over theirs, and answer those that were inserted."""
     fresh = [result for result in results if result.recorded_id not in candidates.replayed]
-    if fresh:
-        await connection.execute(_INSERT, _arrays(fresh, _COLUMNS))
+    inserted = await _insert(connection, fresh) if fresh else ()
     for result in results:
         if (replayed_id := candidates.replayed.get(result.recorded_id)) is not None:
             await _take_over(connection, result, replayed_id)
+    return inserted
+
+
+async def _insert(connection: AsyncConnection, results: Sequence[Result]) -> Sequence[Result]:
+    sent = {_key(result): result for result in results}
+    return [sent[tuple(row)] for row in await connection.execute(_INSERT, _arrays(results, _COLUMNS))]
 
 
 async def _take_over(connection: AsyncConnection, result: Result, replayed_id: UUID) -> None:
@@ -97,28 +114,32 @@ async def _take_over(connection: AsyncConnection, result: Result, replayed_id: U
 
 async def _single_out(
     connection: AsyncConnection, results: Sequence[Result], candidates: Candidates, tries: int
-) -> None:
-    """Write all that the database takes; of a half that it refuses, the halves."""
+) -> Sequence[Result]:
+    """Write all that the database takes; of a half that it refuses, the halves. Answer what was inserted."""
     try:
         async with connection.begin_nested():
-            await _write(connection, results, candidates)
+            return await _write(connection, results, candidates)
     except exc.DBAPIError as error:
         if not refused(error):
             raise
-        if len(results) == 1:
-            # Nothing is left in it but what the mesh itself has made: that can be stored.
-            await _write(connection, [results[0].failed(tries)], candidates)
-            return
-        middle = len(results) // 2
-        await _single_out(connection, results[:middle], candidates, tries)
-        await _single_out(connection, results[middle:], candidates, tries)
+    if len(results) == 1:
+        # Nothing is left in it but what the mesh itself has made: that can be stored.
+        return await _write(connection, [results[0].failed(tries)], candidates)
+    middle = len(results) // 2
+    first = await _single_out(connection, results[:middle], candidates, tries)
+    return [*first, *await _single_out(connection, results[middle:], candidates, tries)]
 
 
-async def _won(connection: AsyncConnection, portions: Sequence[Sequence[Result]]) -> Sequence[Result]:
-    rows: list[AnyRow] = []
-    for some in portions:
-        rows += await connection.execute(_SELECT_WON, _arrays(some, _WON_BY))
-    return [_result(row) for row in rows]
+async def _won(
+    connection: AsyncConnection, results: Sequence[Result], inserted: Sequence[Result]
+) -> Sequence[Result]:
+    """Answer what the events of these results have won: now, or before."""
+    here = {(result.company_id, result.scan_id) for result in inserted}
+    others = [result for result in results if (result.company_id, result.scan_id) not in here]
+    if not others:
+        return inserted
+    rows = await connection.execute(_SELECT_WON, _arrays(others, _WON_BY))
+    return [*inserted, *map(_result, rows)]
 
 
 def _sorted(results: Sequence[Result]) -> Sequence[Sequence[Result]]:

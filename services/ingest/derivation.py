@@ -71,9 +71,11 @@ def _recorded(message: Message, kind: Kind, scans: list[AcceptedScan]) -> Outgoi
 def _used(message: Message, scans: list[AcceptedScan]) -> Outgoing:
     meter = Meter.SCANS
     groups: dict[_Group, Counter[str]] = defaultdict(Counter)
-    for scan in scans:
-        group = _Group(scan.company_id, _cell(scan.accept_time), scan.kind, scan.region)
-        groups[group][str(scan.scanner_id)] += 1
+    of_request = {scan.request: scan for scan in scans}  # a request's scans have all but the kind in common
+    for (request, kind), quantity in Counter((scan.request, scan.kind) for scan in scans).items():
+        scan = of_request[request]
+        group = _Group(scan.company_id, _cell(scan.accept_time), kind, scan.region)
+        groups[group][str(scan.scanner_id)] += quantity
     events = [_usage_event(message, meter, group, groups[group]) for group in sorted(groups)]
     payload = usage_pb2.UsageRecorded(events=events).SerializeToString(deterministic=True)
     return Outgoing(usage_recorded(meter), payload, str(_id(message, "USAGE", message.lane, meter)))

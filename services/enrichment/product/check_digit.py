@@ -9,8 +9,7 @@ def of(payload: str) -> int:
     Raises:
         ValueError: it is not made of digits alone.
     """
-    digits = [int(digit) for digit in reversed(payload)]
-    return -(3 * sum(digits[::2]) + sum(digits[1::2])) % 10
+    return -(3 * sum(map(int, payload[-1::-2])) + sum(map(int, payload[-2::-2]))) % 10
 
 
 def fits(number: str) -> bool:
