@@ -24,8 +24,8 @@ down: $(VENV) ## stop the mesh
 verify: $(VENV) ## compare the books of the running mesh: accepted, stored, counted, enriched, metered, invoiced
 	@$(PYTHON) -m benchmarks.books
 
-chaos: $(VENV) $(DESCRIPTORS) ## kill, freeze and restart parts under load, then compare the books: SECONDS= SEED= MUTANT=
-	@$(PYTHON) -m benchmarks.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(TARGETS),--targets $(TARGETS)) $(if $(ACTS),--acts $(ACTS))
+chaos: $(VENV) $(DESCRIPTORS) ## kill, freeze and restart parts under load, then compare the books: SECONDS= SEED= FAULTS=power MUTANT=
+	@$(PYTHON) -m benchmarks.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(TARGETS),--targets $(TARGETS)) $(if $(ACTS),--acts $(ACTS)) $(if $(FAULTS),--faults $(FAULTS))
 
 bench: $(VENV) $(DESCRIPTORS) ## measure every budget of the design: QUICK=1 ROWS=
 	@$(PYTHON) -m benchmarks.bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ROWS),--rows $(ROWS))

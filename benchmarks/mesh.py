@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,12 @@ def running() -> Mesh:
 
 
 @contextmanager
-def own(*, replicas: int = 1, environment: Mapping[str, Mapping[str, str]] | None = None) -> Iterator[Mesh]:
+def own(
+    *,
+    replicas: int = 1,
+    environment: Mapping[str, Mapping[str, str]] | None = None,
+    disk: Callable[[Path], AbstractContextManager[object]] = nullcontext,
+) -> Iterator[Mesh]:
     """Start a mesh in a home and on ports of its own, with the configuration of production; stop and remove it.
 
     SIGTERM ends the body as Ctrl-C does: what it had stopped goes on, and nothing is left behind.
@@ -34,6 +39,7 @@ def own(*, replicas: int = 1, environment: Mapping[str, Mapping[str, str]] | Non
     Args:
         replicas: processes of each service and worker.
         environment: variables that are added to those of a process, by its name in mesh.json.
+        disk: what its stores lie on, put at their folder.
 
     Raises:
         MeshError: it does not start.
@@ -44,8 +50,9 @@ def own(*, replicas: int = 1, environment: Mapping[str, Mapping[str, str]] | Non
         mesh = Mesh(Path(home), replicas=replicas)
         for process, variables in (environment or {}).items():
             mesh.environment(process, variables)
-        try:
-            mesh.up(tied=True)
-            yield mesh
-        finally:
-            mesh.down()
+        with disk(mesh.home.data):
+            try:
+                mesh.up(tied=True)
+                yield mesh
+            finally:
+                mesh.down()

@@ -7,9 +7,11 @@ import shutil
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from benchmarks.chaos import options, report, run
 from benchmarks.chaos.options import Options
+from benchmarks.disk import Disk, NoDisk, require
 from benchmarks.mesh import own
 from benchmarks.plants.site import planted
 from benchmarks.tenants import ApiError
@@ -45,13 +47,25 @@ def _forget_the_last(asked: Options) -> None:
 def _run(asked: Options) -> report.Report:
     mutant = asked.mutant
     plants = {mutant.part: planted.environment(*mutant.plants)} if mutant else {}
-    with own(replicas=asked.replicas, environment=plants) as mesh:
-        found = asyncio.run(run.run(mesh, asked))
+    disk, left_out = _disk(asked)
+    with own(replicas=asked.replicas, environment=plants, disk=disk.mounted if disk else nullcontext) as mesh:
+        found = asyncio.run(run.run(mesh, asked, disk, left_out))
         report.write(found, asked.report)  # whatever happens when the mesh is stopped
         if found.differences:
             shutil.copytree(mesh.home.logs, asked.logs)
             print(f"logs of the mesh: {asked.logs}")
     return found
+
+
+def _disk(asked: Options) -> tuple[Disk | None, Sequence[str]]:
+    """Answer the disk that loses its power, and what cannot be had."""
+    if not asked.power:
+        return None, ()
+    try:
+        require()
+    except NoDisk as error:
+        return None, (f"power cut: {error}",)
+    return Disk(), ()
 
 
 if __name__ == "__main__":

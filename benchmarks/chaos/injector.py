@@ -31,11 +31,10 @@ class Injury:
 
     at: float
     """Seconds since the beginning of the run."""
-    act: Act
-    name: str
-    """Of the process it has met."""
-    planned: str
-    """Of the process it was meant for."""
+    what: str
+    """Such as `kill ingest`, by the process it has met."""
+    ended: Sequence[str]
+    """The names of the processes that it has ended."""
     began: float
     back: float | None
     """When the process had been started again, or went on after a stop; None: not within a minute."""
@@ -65,7 +64,8 @@ class Injector:
         began = loop.time()
         await _do(fault, victim, end)
         back = await self._back(fault.act, victim)
-        return Injury(began - start, fault.act, victim.name, fault.process, began, back)
+        ended = () if fault.act is Act.STOP else (victim.name,)
+        return Injury(began - start, f"{fault.act} {victim.name}", ended, began, back)
 
     async def _victim(self, fault: Fault, end: float) -> Replica | None:
         """Choose a process that lives, of the planned name if there is one; none lives until the end: None."""

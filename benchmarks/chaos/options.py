@@ -14,6 +14,7 @@ from benchmarks.mutants.catalogue import MUTANTS, Mutant
 
 _SECONDS, _MUTANT_SECONDS = 300.0, 20.0
 _REPLICAS, _MUTANT_REPLICAS = 2, 1
+_POWER = "power"
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 5.0, 86_400.0
 
 
@@ -28,6 +29,8 @@ class Options:
     targets: tuple[str, ...] | None
     """Processes that are disturbed; None: all but the supervisor."""
     acts: tuple[Act, ...]
+    power: bool
+    """Whether the power fails as well."""
     report: Path
     """The file it writes."""
 
@@ -52,6 +55,7 @@ def read(arguments: Sequence[str]) -> Options:
         mutant=mutant,
         targets=given.targets or (mutant.targets if mutant else None),
         acts=given.acts or tuple(map(Act, mutant.acts if mutant else Act)),
+        power=_POWER in given.faults,
         report=given.report,
     )
 
@@ -66,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="plant this bug: the run must fail")
     parser.add_argument("--targets", type=_names, help="disturb these processes alone: nats,postgres")
     parser.add_argument("--acts", type=_acts, help=f"in these ways alone: {','.join(Act)}")
+    parser.add_argument(
+        "--faults", type=_faults, default=(), help=f"that befall the whole machine as well: {_POWER} (root)"
+    )
     parser.add_argument("--replicas", type=_count, help="of each service and worker (2, with a mutant 1)")
     parser.add_argument("--report", type=Path, default=BUILD / "chaos.json", help="the file it writes")
     return parser
@@ -89,7 +96,17 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _acts(text: str) -> tuple[Act, ...]:
-    unknown = sorted(set(_names(text)).difference(Act))
-    if unknown:
-        raise argparse.ArgumentTypeError(f"no such act: {', '.join(unknown)}; there are: {', '.join(Act)}")
-    return tuple(map(Act, _names(text)))
+    return tuple(map(Act, _known(text, "act", tuple(Act))))
+
+
+def _faults(text: str) -> tuple[str, ...]:
+    return _known(text, "fault of the machine", (_POWER,))
+
+
+def _known(text: str, kind: str, known: Sequence[str]) -> tuple[str, ...]:
+    names = _names(text)
+    if unknown := sorted(set(names).difference(known)):
+        raise argparse.ArgumentTypeError(
+            f"no such {kind}: {', '.join(unknown)}; there are: {', '.join(known)}"
+        )
+    return names

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.books.audit import Counts
-from benchmarks.chaos.faults import Act
 from benchmarks.chaos.outages import Outage
 
 
@@ -22,15 +21,11 @@ class Suffered:
 
     at: float
     """Seconds since the beginning of the run."""
-    act: Act
-    name: str
-    """Of the process it met."""
+    what: str
+    """Such as `kill ingest`."""
+    ended: Sequence[str]
+    """The names of the processes that it has ended."""
     outage: Outage
-
-    @property
-    def what(self) -> str:
-        """Name it: `kill ingest`."""
-        return f"{self.act} {self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +43,8 @@ class Report:
     attempts: dict[str, int]
     """Scans handed over, resends among them, by what was answered."""
     faults: tuple[Suffered, ...]
+    left_out: tuple[str, ...]
+    """Faults that were asked for and cannot be had on this machine, and why."""
     restarts: dict[str, int]
     """How often the supervisor has started a process again, by its name in mesh.json."""
     exact_quota: bool
@@ -79,6 +76,7 @@ def lines(report: Report) -> Iterator[str]:
     pace = f"offered {report.offered_per_s:.0f} scans/s, accepted {report.accepted_per_s:.0f} scans/s"
     yield f"{pace}; {report.withheld} more were not taken by devices that were full"
     yield "attempts: " + ", ".join(f"{outcome} {count}" for outcome, count in report.attempts.items())
+    yield from (f"left out: {each}" for each in report.left_out)
     yield f"{len(report.faults)} faults:"
     yield f"  {'':<26} {'count':>5} {'errors':>7} {'longest outage':>15} {'longest recovery':>17}"
     by_what = sorted(report.faults, key=attrgetter("what"))
@@ -95,8 +93,7 @@ def lines(report: Report) -> Iterator[str]:
 
 def _unexplained(report: Report) -> Counter[str]:
     """Answer what was started again more often than a fault has ended it: it lacked what another fault had taken."""
-    struck = Counter(fault.name for fault in report.faults if fault.act is not Act.STOP)
-    return Counter(report.restarts) - struck
+    return Counter(report.restarts) - Counter(name for fault in report.faults for name in fault.ended)
 
 
 def _row(what: str, outages: Sequence[Outage]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 
 from benchmarks.books.audit import Counts, audit
 from benchmarks.books.settling import NotSettled
@@ -14,7 +15,9 @@ from benchmarks.chaos.injector import Injector, Injury
 from benchmarks.chaos.journal import Journal
 from benchmarks.chaos.options import Options
 from benchmarks.chaos.outages import outage
+from benchmarks.chaos.power import PowerSwitch
 from benchmarks.chaos.report import Report, Suffered
+from benchmarks.disk import Disk
 from benchmarks.mesh import Description
 from benchmarks.tenants import ApiError, platform
 from deploy.local.failures import MeshError
@@ -29,8 +32,14 @@ _BLURS_THE_QUOTA = frozenset({"valkey", "ratelimit", "ingest"})
 """Without one of them ingest goes by buckets of its own, or what was spent is forgotten."""
 
 
-async def run(mesh: Mesh, asked: Options) -> Report:
+async def run(mesh: Mesh, asked: Options, disk: Disk | None, left_out: Sequence[str]) -> Report:
     """Disturb a mesh that is up, under load, and compare its books.
+
+    Args:
+        mesh: the mesh.
+        asked: what is asked for.
+        disk: where its stores lie, if that can lose its power.
+        left_out: what is asked for and cannot be had, and why.
 
     Raises:
         MeshError: a target is not there, or the supervisor has ended.
@@ -44,9 +53,12 @@ async def run(mesh: Mesh, asked: Options) -> Report:
     start = asyncio.get_running_loop().time()
     async with asyncio.TaskGroup() as tasks:
         injuring = tasks.create_task(_injure(mesh, asked, targets))
+        cutting = tasks.create_task(_cut(mesh, asked, disk))
         tasks.create_task(load.send(description, fleet, journal, asked.seconds, asked.seed))
     absent = await _absent(mesh, description)
-    exact = not _BLURS_THE_QUOTA & set(targets) and not await limiter_fallbacks(description)
+    injuries = sorted([*injuring.result(), *cutting.result()], key=attrgetter("at"))
+    blurred = _BLURS_THE_QUOTA & set(targets) or cutting.result()
+    exact = not blurred and not await limiter_fallbacks(description)
     books, differences = await _books(description, fleet, journal, exact=exact)
     offered = journal.offered / asked.seconds
     return Report(
@@ -58,7 +70,8 @@ async def run(mesh: Mesh, asked: Options) -> Report:
         accepted_per_s=sum(moment < start + asked.seconds for moment in journal.arrivals) / asked.seconds,
         withheld=journal.withheld,
         attempts=dict(journal.outcomes.most_common()),
-        faults=tuple(_suffered(injury, journal) for injury in injuring.result()),
+        faults=tuple(_suffered(injury, journal) for injury in injuries),
+        left_out=tuple(left_out),
         restarts=_restarts(mesh, description),
         exact_quota=exact,
         books=books,
@@ -85,9 +98,15 @@ async def _injure(mesh: Mesh, asked: Options, targets: Sequence[str]) -> list[In
     return await Injector(mesh.describe, targets).run(plan, asked.seconds)
 
 
+async def _cut(mesh: Mesh, asked: Options, disk: Disk | None) -> list[Injury]:
+    if disk is None:
+        return []
+    return await PowerSwitch(mesh.describe, disk).run(faults.cuts(asked.seed, asked.seconds))
+
+
 def _suffered(injury: Injury, journal: Journal) -> Suffered:
     cost = outage(injury.began, injury.back, journal.acceptances, journal.failures)
-    return Suffered(injury.at, injury.act, injury.name, cost)
+    return Suffered(injury.at, injury.what, injury.ended, cost)
 
 
 async def _absent(mesh: Mesh, before: Description) -> list[str]:

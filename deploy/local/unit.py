@@ -13,7 +13,7 @@ from enum import StrEnum
 from deploy.local import dropins, log
 from deploy.local.backoff import Backoff
 from deploy.local.failures import StartFailed
-from deploy.local.home import Home
+from deploy.local.home import Home, write_private
 from deploy.local.parts import Check, NotReady, Part
 from deploy.local.process import ProcessId
 from deploy.local.settings import ROOT
@@ -176,7 +176,8 @@ class Unit:
         if code:
             raise self._failure(_how_it_ended(code))
         if self.part.marker is not None:
-            self.part.marker.touch()
+            # Durable: whoever misses it does the step again, and initdb's empties the folder first.
+            write_private(self.part.marker, "", durable=True)
         self._enter(State.DONE)
 
     async def _until_ready(self, ready: Check) -> bool:

@@ -71,7 +71,7 @@ def test_process_is_ended_and_awaited(children: Children, act: Act, ending: sign
     [injury] = suffer(children, fault(act))
     assert before.returncode == -ending
     assert other.poll() is None
-    assert (injury.act, injury.name) == (act, "nats")
+    assert (injury.what, injury.ended) == (f"{act} nats", ("nats",))
     assert injury.back is not None
     assert injury.back > injury.began
 
@@ -129,7 +129,7 @@ def test_fault_meets_another_when_none_of_its_name_lives(children: Children) -> 
     gone.wait()
     chosen = Injector(children.as_they_are, NAMES)
     [injury] = asyncio.run(chosen.run([fault(Act.STOP, seconds=0.1)], 5.0))
-    assert (injury.name, injury.planned) == ("ingest", "nats")
+    assert (injury.what, injury.ended) == ("stop ingest", ())
     assert before.poll() is None
 
 

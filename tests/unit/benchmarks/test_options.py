@@ -13,6 +13,7 @@ def test_plain_run_disturbs_everything_for_five_minutes() -> None:
     asked = options.read([])
     assert (asked.seconds, asked.replicas, asked.targets, asked.mutant) == (300.0, 2, None, None)
     assert asked.acts == tuple(Act)
+    assert not asked.power
 
 
 def test_seed_is_kept_and_else_drawn() -> None:
@@ -24,6 +25,7 @@ def test_targets_and_acts_are_lists() -> None:
     asked = options.read(["--targets", "nats, postgres", "--acts", "kill,stop"])
     assert asked.targets == ("nats", "postgres")
     assert asked.acts == (Act.KILL, Act.STOP)
+    assert options.read(["--faults", "power"]).power
 
 
 @pytest.mark.parametrize("name", sorted(MUTANTS))
@@ -40,6 +42,7 @@ def test_mutant_brings_its_faults(name: str) -> None:
     [
         ("--mutant", "none", "invalid choice"),
         ("--acts", "kill,maim", "no such act: maim; there are: kill, stop, restart"),
+        ("--faults", "power,flood", "no such fault of the machine: flood; there are: power"),
         ("--seconds", "many", "invalid"),
         *(("--seconds", value, "must lie between 5 and 86400") for value in ("0", "-5", "nan", "inf", "1e6")),
         ("--replicas", "0", "must be at least 1"),

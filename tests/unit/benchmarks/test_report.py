@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.books.audit import Counts
-from benchmarks.chaos.faults import Act
 from benchmarks.chaos.outages import Outage
 from benchmarks.chaos.report import Report, Suffered, lines, write
 
@@ -31,10 +30,11 @@ REPORT = Report(
     withheld=12,
     attempts={"accepted": 30, "NOT_DURABLE": 2},
     faults=(
-        Suffered(1.23456, Act.KILL, "ingest", Outage(3, 0.41239, 1.1)),
-        Suffered(9.0, Act.KILL, "ingest", Outage(4, 0.2, 2.5)),
-        Suffered(11.0, Act.STOP, "nats", Outage(5, None, None)),
+        Suffered(1.23456, "kill ingest", ["ingest"], Outage(3, 0.41239, 1.1)),
+        Suffered(9.0, "kill ingest", ["ingest"], Outage(4, 0.2, 2.5)),
+        Suffered(11.0, "stop nats", [], Outage(5, None, None)),
     ),
+    left_out=(),
     restarts={"ingest": 2, "nats": 0},
     exact_quota=False,
     books=BOOKS,
