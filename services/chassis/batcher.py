@@ -2,7 +2,7 @@
 
 Where nothing is under way, work begins as soon as the event loop has heard everybody who is there, or the few
 milliseconds later that it is told to wait. So batches are as large as the load makes them, and one call costs a crowd
-what it costs a single caller.
+what it costs a single caller. Work for one is done in its caller's context (trace, log ids), for several in nobody's.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -22,6 +23,7 @@ class _Waiting(Generic[Item, Result]):
     item: Item
     weight: int
     result: asyncio.Future[Result]
+    context: Context
 
 
 class Batcher(Generic[Item, Result]):
@@ -56,7 +58,8 @@ class Batcher(Generic[Item, Result]):
 
     async def do(self, item: Item, weight: int = 1) -> Result:
         """Have an item worked on, with others; one whose caller is cancelled before work on it begins is dropped."""
-        waiting: _Waiting[Item, Result] = _Waiting(item, weight, asyncio.get_running_loop().create_future())
+        result = asyncio.get_running_loop().create_future()
+        waiting: _Waiting[Item, Result] = _Waiting(item, weight, result, copy_context())
         self._queue.append(waiting)
         self._begin_soon()
         return await waiting.result
@@ -71,7 +74,8 @@ class Batcher(Generic[Item, Result]):
         while self._queue and len(self._under_way) < self._at_once:
             some = self._take()
             if some:
-                task = asyncio.create_task(self._run(some))
+                context = some[0].context if len(some) == 1 else Context()
+                task = asyncio.create_task(self._run(some), context=context)
                 self._under_way.add(task)
                 task.add_done_callback(self._ended)
         self._look_idle()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -56,6 +57,29 @@ async def test_the_first_waits_for_others_as_long_as_it_is_told_to() -> None:
     assert work.begun == []
     assert await asyncio.gather(*doing) == [2, 4]
     assert work.begun == [[1, 2]]
+
+
+async def test_work_for_one_is_done_in_its_context_and_for_several_in_nobodys() -> None:
+    caller: ContextVar[int] = ContextVar("caller", default=0)
+    seen = []
+
+    async def work(items: Sequence[int]) -> Sequence[int]:
+        seen.append(caller.get())
+        await asyncio.sleep(0.01)
+        return items
+
+    batcher = Batcher(work, max_weight=100)
+
+    async def call(number: int) -> None:
+        caller.set(number)
+        await batcher.do(number)
+
+    calls = [asyncio.create_task(call(1))]
+    await asyncio.sleep(0.002)
+    calls += [asyncio.create_task(call(number)) for number in (2, 3)]
+    await asyncio.gather(*calls)
+    await call(4)
+    assert seen == [1, 0, 4]
 
 
 async def test_a_batch_is_no_heavier_than_it_may_be_but_one_item_always_goes() -> None:
