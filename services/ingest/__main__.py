@@ -19,7 +19,7 @@ from services.chassis.provision import provision
 from services.chassis.server import Server
 from services.chassis.settings import MigrateSettings, load
 from services.ingest import errands
-from services.ingest.acceptor import Acceptor
+from services.ingest.acceptor import Acceptor, Room
 from services.ingest.backlog import Backlog
 from services.ingest.breaker import Breaker
 from services.ingest.errands import Errands
@@ -30,6 +30,7 @@ from services.ingest.recording import recording
 from services.ingest.servicer import IngestServicer
 from services.ingest.servicer_scan import Books, ScanServicer
 from services.ingest.settings import ProvisionSettings, RecordSettings, Settings
+from services.ingest.shedding import Shedder
 
 _PREFIX = "INGEST_"
 _SETTINGS = (Settings, RecordSettings, MigrateSettings, ProvisionSettings)
@@ -79,11 +80,13 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
     limits = ratelimit_pb2_grpc.RateLimitServiceStub(outside.ratelimit)
     limiter = Limiter(limits, outside.errands, now, Breaker(), plans.of)
     publisher = ScanPublisher(nats, InFlight(settings.max_in_flight_bytes))
+    room = Room(Shedder(settings.shed_rate), backlog)
+    acceptor = Acceptor(room, limiter, publisher, outside.errands, plans.of)
 
     server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks), clock=now)
     server.add(
         ingest_pb2_grpc.add_IngestServiceServicer_to_server,
-        IngestServicer(Acceptor(backlog, limiter, publisher, outside.errands, plans.of), now),
+        IngestServicer(acceptor, now),
         needs=[lambda: nats.require(subjects.SCANS)],
     )
     server.add(

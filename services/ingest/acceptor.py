@@ -20,9 +20,9 @@ from services.ingest.backlog import Backlog
 from services.ingest.batch import Rejection
 from services.ingest.errands import Errands
 from services.ingest.grants import Grant
-from services.ingest.in_flight import Overloaded
 from services.ingest.limiter import Limiter
 from services.ingest.publisher import ScanPublisher
+from services.ingest.shedding import Overloaded, Shedder
 
 NOT_DURABLE_RETRY = timedelta(seconds=2)
 """About what a restarted JetStream takes to come back."""
@@ -41,6 +41,14 @@ class Acceptance:
     accepted_count: int
     rejections: tuple[Rejection, ...]
     """In the order of their index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What says that there is no room for more scans of a lane."""
+
+    shedder: Shedder
+    backlog: Backlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +78,13 @@ class Acceptor:
 
     def __init__(
         self,
-        backlog: Backlog,
+        room: Room,
         limiter: Limiter,
         publisher: ScanPublisher,
         errands: Errands,
         plan_of: Callable[[int], Plan],
     ) -> None:
-        self._backlog = backlog
+        self._room = room
         self._limiter = limiter
         self._publisher = publisher
         self._errands = errands
@@ -102,8 +110,10 @@ class Acceptor:
 
         Raises:
             DeadlineExceeded: the caller has left too little time to accept anything.
+            Overloaded: nothing was looked at; more requests come than this process can serve.
         """
         request = _Request(identity, Lane.BULK if bulk else self._lane(identity), scans)
+        self._room.shedder.admit(request.lane)
         valid, rejections = await _sift(scans, now, max_attribute_value)
         accept_time = now
         if valid:
@@ -124,7 +134,7 @@ class Acceptor:
         self, request: _Request, valid: Sequence[int], now: datetime
     ) -> tuple[datetime, list[Rejection]]:
         """Answer when valid scans were accepted, and those that were not."""
-        overload = self._backlog.overload(request.lane)
+        overload = self._room.backlog.overload(request.lane)
         if overload is not None:
             return now, request.reject(valid, overload.reason, overload.retry_delay)
         grant = await self._limiter.spend(request.identity, len(valid))

@@ -1,7 +1,6 @@
 """How full the stream of accepted scans is; before it is full, the lanes that may wait are refused.
 
-So a recorder that has fallen behind costs bulk first, then standard, and leaves room for premium. The numbers are
-those of DESIGN section 4.
+So a recorder that has fallen behind costs bulk first, then standard, and leaves room for premium.
 """
 
 from __future__ import annotations
@@ -13,10 +12,8 @@ from datetime import timedelta
 from services.chassis.bus import Bus
 from services.chassis.errors import Unavailable
 from services.chassis.subjects import SCANS, Lane
-from services.ingest.in_flight import Overloaded
+from services.ingest.shedding import Overloaded, allows
 
-_REFUSED_FROM = {Lane.BULK: 0.5, Lane.STANDARD: 0.8}
-"""Share of the stream's bytes; premium is refused by the full stream only."""
 _LOOK_SECONDS = 1.0
 _RETRY = timedelta(seconds=10)
 """A stream that is half full does not empty within a moment."""
@@ -33,8 +30,7 @@ class Backlog:
 
     def overload(self, lane: Lane) -> Overloaded | None:
         """Answer why scans of a lane must wait for the recorder; None if they may be accepted."""
-        refused_from = _REFUSED_FROM.get(lane)
-        return Overloaded(_RETRY) if refused_from is not None and self._share >= refused_from else None
+        return None if allows(lane, self._share) else Overloaded(_RETRY)
 
     async def run(self) -> None:
         """Look each second, for ever; while the bus does not answer, what was seen last counts."""

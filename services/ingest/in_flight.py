@@ -1,4 +1,4 @@
-"""How much ingest publishes at once: what does not fit is refused, and comes again later.
+"""How much ingest publishes at once: what does not fit is refused, bulk first, and comes again later.
 
 A few hundred large batches at the same time would otherwise fill the memory and keep the event loop so busy that the
 bus looks dead, for every company.
@@ -8,20 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
-from services.chassis.errors import Reason, Unavailable
-
-_RETRY = timedelta(seconds=1)
-
-
-class Overloaded(Unavailable):
-    """More is to be done than there is room for; nothing was begun."""
-
-    reason = Reason.OVERLOADED
-
-    def __init__(self, retry_delay: timedelta = _RETRY) -> None:
-        super().__init__("there is too much to do at the moment; send it again", retry_delay=retry_delay)
+from services.chassis.subjects import Lane
+from services.ingest.shedding import Overloaded, allows
 
 
 class InFlight:
@@ -32,13 +21,13 @@ class InFlight:
         self._bytes = 0
 
     @contextmanager
-    def hold(self, size: int) -> Iterator[None]:
-        """Count `size` bytes until left.
+    def hold(self, lane: Lane, size: int) -> Iterator[None]:
+        """Count `size` bytes of a lane until left.
 
         Raises:
             Overloaded: there is no room for them.
         """
-        if self._bytes + size > self._max_bytes:
+        if self._bytes + size > self._max_bytes or not allows(lane, self._bytes / self._max_bytes):
             raise Overloaded
         self._bytes += size
         try:

@@ -69,7 +69,7 @@ class ScanPublisher:
         chunks = _chunks(scans, MAX_MESSAGE_BYTES - envelope)
         by = deadline.within(PUBLISH_SECONDS, margin=_ANSWER_MARGIN_SECONDS)
         parts = [_Part(_message(identity, chunk, accept_time).SerializeToString(), by) for chunk in chunks]
-        with self._in_flight.hold(sum(len(part.payload) for part in parts)):
+        with self._in_flight.hold(lane, sum(len(part.payload) for part in parts)):
             outcomes = await asyncio.gather(*(self._outcome(lane, part) for part in parts))
         return [outcome for chunk, outcome in zip(chunks, outcomes, strict=True) for _ in chunk]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.chassis.settings import ProcessSettings, Secret, ServerSettings
+from services.chassis.settings import ProcessSettings, Secret, ServerSettings, SettingsError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,12 @@ class Settings(ServerSettings):
     """Replicas of `ratelimit`, host:port with commas between. None of them need be there."""
     max_in_flight_bytes: int = 64 * 1024**2
     """Bytes of scans that are published at once; more is refused as OVERLOADED. Memory takes a few times as much."""
+    shed_rate: int = 5_000
+    """Requests a second that this process serves; more are refused as OVERLOADED, bulk first (CONTRACT section 5)."""
+
+    def __post_init__(self) -> None:
+        if self.shed_rate < 1:
+            raise SettingsError("INGEST_SHED_RATE: must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)

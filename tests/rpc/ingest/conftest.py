@@ -11,13 +11,14 @@ from scanmesh.ingest.v1 import ingest_pb2_grpc
 
 from services.chassis.identity import Signer, Verifier
 from services.ingest import errands
-from services.ingest.acceptor import Acceptor
+from services.ingest.acceptor import Acceptor, Room
 from services.ingest.backlog import Backlog
 from services.ingest.breaker import Breaker
 from services.ingest.in_flight import InFlight
 from services.ingest.limiter import Limiter
 from services.ingest.publisher import ScanPublisher
 from services.ingest.servicer import IngestServicer
+from services.ingest.shedding import Shedder
 from tests.fakes import identities
 from tests.fakes.bus import RecordingBus
 from tests.fakes.filling import Filling
@@ -28,6 +29,7 @@ from tests.servers.rpc import Added, serving, signed
 ACCEPTED = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
 """What the clock of the service under test shows."""
 MAX_IN_FLIGHT = 8 * 1024**2
+SHED_RATE = 5_000
 
 
 @pytest.fixture
@@ -54,28 +56,41 @@ def backlog(filling: Filling) -> Backlog:
 
 
 @pytest.fixture
+def room(shedder: Shedder, backlog: Backlog) -> Room:
+    """Both of them."""
+    return Room(shedder, backlog)
+
+
+@pytest.fixture
 def plans() -> FakePlans:
     """What ingest itself has heard of plans: nothing, until a test says else."""
     return FakePlans()
 
 
+@pytest.fixture
+def shedder() -> Shedder:
+    """Counts the requests of one test."""
+    return Shedder(SHED_RATE)
+
+
 @asynccontextmanager
 async def accepting(
-    bus: RecordingBus, backlog: Backlog, ratelimit: Any, plans: FakePlans
+    bus: RecordingBus, room: Room, ratelimit: Any, plans: FakePlans
 ) -> AsyncIterator[IngestServicer]:
     """Assemble ingest as `services.ingest.__main__` does; leaving waits for what was begun."""
     async with errands.running() as begun:
         limiter = Limiter(ratelimit, begun, lambda: ACCEPTED, Breaker(), plans.of)  # type: ignore[arg-type]
         scans = ScanPublisher(bus, InFlight(MAX_IN_FLIGHT))
-        yield IngestServicer(Acceptor(backlog, limiter, scans, begun, plans.of), lambda: ACCEPTED)
+        acceptor = Acceptor(room, limiter, scans, begun, plans.of)
+        yield IngestServicer(acceptor, lambda: ACCEPTED)
 
 
 @pytest.fixture
 async def channel(
-    bus: RecordingBus, backlog: Backlog, ratelimit: FakeRateLimit, plans: FakePlans, verifier: Verifier
+    bus: RecordingBus, room: Room, ratelimit: FakeRateLimit, plans: FakePlans, verifier: Verifier
 ) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to ingest's own port."""
-    async with accepting(bus, backlog, ratelimit, plans) as servicer:
+    async with accepting(bus, room, ratelimit, plans) as servicer:
         added = Added(ingest_pb2_grpc.add_IngestServiceServicer_to_server, servicer)
         async with (
             serving(verifier, added) as server,

@@ -13,14 +13,16 @@ from services.chassis import wire
 from services.chassis.bus import Outcome
 from services.chassis.errors import InvalidArgument, MeshError, Reason, ResourceExhausted, Unavailable
 from services.chassis.identity import Signer
+from services.chassis.subjects import Lane
 from services.ingest.backlog import Backlog
+from services.ingest.shedding import Shedder
 from tests.fakes import identities
 from tests.fakes.bus import Message, RecordingBus
 from tests.fakes.filling import Filling
 from tests.fakes.ratelimit import FakeRateLimit, limit
 from tests.fakes.scans import good_scan_of, scan
 from tests.rpc.ingest import published
-from tests.rpc.ingest.conftest import ACCEPTED
+from tests.rpc.ingest.conftest import ACCEPTED, SHED_RATE
 from tests.servers.polling import eventually
 from tests.servers.rpc import failure, signed
 
@@ -225,9 +227,10 @@ async def test_what_there_is_no_room_for_is_given_back_and_told_scan_by_scan(
     await eventually(both_are_offered, "both batches to be offered")
     await asyncio.sleep(0.2)  # most of them wait behind the first messages
     answer = await ingest.SubmitScans(many(*sent, scan(data="")), metadata=scanner)
-    assert told(answer) == [(index, "OVERLOADED", 1) for index in range(15)] + [
-        (15, "INVALID_ARGUMENT", None)
-    ]
+    *refused, (index, reason, delay) = told(answer)
+    assert [each[:2] for each in refused] == [(index, "OVERLOADED") for index in range(15)]
+    assert all(1 <= retry_delay <= 2 for *_, retry_delay in refused)
+    assert (index, reason, delay) == (15, "INVALID_ARGUMENT", None)
     assert [count for *_, count in await refunds(ratelimit)] == [15]
     bus.open.set()
     assert [(await call).accepted_count for call in begun] == [15, 15]
@@ -248,6 +251,18 @@ async def test_without_the_service_scans_are_accepted_within_this_process_own_bu
     assert {submission.accept_time.ToDatetime(UTC) for submission in published.submissions(bus)} == {ACCEPTED}
     assert ratelimit.refunds == []
     assert len(ratelimit.spends) == 6  # two by each of the first three calls
+
+
+async def test_more_requests_than_can_be_served_are_sent_away_bulk_first_and_spend_nothing(
+    ingest: Any, shedder: Shedder, ratelimit: FakeRateLimit, scanner: Any
+) -> None:
+    for _ in range(SHED_RATE // 2 + SHED_RATE // 20):
+        shedder.admit(Lane.PREMIUM)
+    error = await failure(ingest.SubmitScans(many(scan(data=""), bulk=True), metadata=scanner))
+    assert shape(error)[:2] == (Unavailable, Reason.OVERLOADED)
+    assert 1 <= error.retry_delay.total_seconds() <= 2
+    assert ratelimit.spends == []
+    assert (await ingest.SubmitScans(many(scan()), metadata=scanner)).accepted_count == 1
 
 
 async def test_a_backlog_refuses_bulk_before_it_spends_and_leaves_premium_alone(

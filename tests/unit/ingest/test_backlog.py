@@ -23,7 +23,8 @@ def refused(backlog: Backlog) -> set[Lane]:
         (0.5, {Lane.BULK}),
         (0.799, {Lane.BULK}),
         (0.8, {Lane.BULK, Lane.STANDARD}),
-        (1.0, {Lane.BULK, Lane.STANDARD}),
+        (0.999, {Lane.BULK, Lane.STANDARD}),
+        (1.0, {Lane.BULK, Lane.STANDARD, Lane.PREMIUM}),
     ],
 )
 async def test_the_fuller_the_stream_the_more_lanes_wait(share: float, lanes: set[Lane]) -> None:
