@@ -6,7 +6,7 @@ DESCRIPTORS := gateway/scanmesh.binpb
 PROTOS := $(shell find protos/scanmesh protos/internal/scanmesh_envoy -name '*.proto')
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down verify test check chaos bench protos lock clean
+.PHONY: help run up down verify test check chaos bench backlog soak protos lock clean
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -29,6 +29,12 @@ chaos: $(VENV) $(DESCRIPTORS) ## kill, freeze and restart parts under load, then
 
 bench: $(VENV) $(DESCRIPTORS) ## measure every budget of the design: QUICK=1 ROWS=
 	@$(PYTHON) -m benchmarks.bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ROWS),--rows $(ROWS))
+
+backlog: $(VENV) $(DESCRIPTORS) ## the recorder down for three minutes at half load, then catching up: SECONDS=
+	@$(PYTHON) -m benchmarks.endurance.backlog $(if $(SECONDS),--seconds $(SECONDS))
+
+soak: $(VENV) $(DESCRIPTORS) ## twenty minutes at 60 % load, in which nothing may grow: SECONDS=
+	@$(PYTHON) -m benchmarks.endurance.soak $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV) $(DESCRIPTORS) ## run every test, unit to end-to-end against the real servers
 	@$(PYTHON) -m pytest -n 2 --dist loadfile --ignore tests/system/test_chaos.py

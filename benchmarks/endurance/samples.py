@@ -1,0 +1,105 @@
+"""What a mesh holds at a moment: memory by process, streams, tables, the cache; and whether any of it grows.
+
+Grows is what in the last quarter of a run was clearly more than in the second one: the first is for warming up. Tables
+that keep scans grow by what was scanned; of them the bytes for each scan are told instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import asyncpg
+import redis.asyncio
+
+from benchmarks.bench import usage
+from benchmarks.bench.stage import Stage
+from benchmarks.books.settling import WORK_QUEUES
+
+KEEPS_SCANS = frozenset(
+    {
+        "ingest.scan_events",
+        "ingest.scan_ids",
+        "ingest.tallied",
+        "enrichment.results",
+        "billing.ledger",
+    }
+)
+_GROWTH = 0.05
+_SLACK_BYTES = 4e6
+_SLACK_COUNT = 50.0
+_TABLES = """
+    SELECT coalesce(parent.oid, leaf.oid)::regclass::text AS name, sum(pg_total_relation_size(leaf.oid))::bigint AS bytes
+    FROM pg_class AS leaf JOIN pg_namespace AS space ON space.oid = leaf.relnamespace
+        LEFT JOIN pg_inherits ON inhrelid = leaf.oid LEFT JOIN pg_class AS parent ON parent.oid = inhparent
+    WHERE leaf.relkind = 'r' AND space.nspname = ANY($1) GROUP BY 1
+"""
+_SCHEMAS = ["auth", "ingest", "ratelimit", "enrichment", "billing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look; by name, in bytes but for counts."""
+
+    at: float
+    """Seconds since the load began."""
+    memory: Mapping[str, int]
+    """Proportional set size by process, and Valkey's own idea of its data."""
+    counts: Mapping[str, int]
+    """Messages by work queue, and Valkey's keys."""
+    tables: Mapping[str, int]
+    """With indexes and all partitions."""
+
+
+async def look(stage: Stage, at: float) -> Sample:
+    """Take one."""
+    states = await stage.streams.states()
+    async with redis.asyncio.Redis.from_url(stage.description["valkey"]) as valkey:
+        data, keys = (await valkey.info("memory"))["used_memory"], await valkey.dbsize()
+    memory = await asyncio.to_thread(usage.pss_bytes, stage.description)
+    return Sample(
+        at=at,
+        memory={**memory, "valkey's data": data},
+        counts={**{name: states[name].messages for name in WORK_QUEUES}, "valkey's keys": keys},
+        tables=await _tables(stage.description["postgres"]),
+    )
+
+
+async def _tables(url: str) -> Mapping[str, int]:
+    connection = await asyncpg.connect(url)
+    try:
+        return {row["name"]: row["bytes"] for row in await connection.fetch(_TABLES, _SCHEMAS)}
+    finally:
+        await connection.close()
+
+
+def growing(samples: Sequence[Sample]) -> list[str]:
+    """Name what grows and should not."""
+    quarters = [samples[len(samples) * part // 4 : len(samples) * (part + 1) // 4] for part in range(4)]
+    found = []
+    for kind, slack in (
+        ("memory", _SLACK_BYTES),
+        ("counts", _SLACK_COUNT),
+        ("tables", _SLACK_BYTES),
+    ):
+        for name in getattr(samples[-1], kind):
+            if name in KEEPS_SCANS:
+                continue
+            before, after = (
+                median(getattr(sample, kind).get(name, 0) for sample in quarters[part]) for part in (1, 3)
+            )
+            if after > before * (1 + _GROWTH) + slack:
+                found.append(
+                    f"{kind} of {name} grows: {before:.0f} in the second quarter, {after:.0f} in the last"
+                )
+    return found
+
+
+def slope(samples: Sequence[Sample], kind: str, name: str) -> float:
+    """Answer by how much something grows in an hour: least squares over all but the first quarter."""
+    seen = [(sample.at, getattr(sample, kind)[name]) for sample in samples[len(samples) // 4 :]]
+    mean_at, mean = (sum(column) / len(seen) for column in zip(*seen, strict=True))
+    spread = sum((at - mean_at) ** 2 for at, _ in seen)
+    return 3_600 * sum((at - mean_at) * (value - mean) for at, value in seen) / spread if spread else 0.0

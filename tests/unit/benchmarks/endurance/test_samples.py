@@ -1,0 +1,47 @@
+"""What counts as growing, and by how much."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.endurance.samples import Sample, growing, slope
+
+MB = 1_000_000
+
+
+def samples(
+    *, memory: float = 0.0, messages: float = 0.0, tables: float = 0.0, warm_up: int = 0
+) -> list[Sample]:
+    """Forty looks, a minute apart; what grows does so by so many MB, or messages, from each to the next."""
+    return [
+        Sample(
+            at=60.0 * number,
+            memory={"auth": round((70 + memory * number) * MB) + (warm_up if number > 5 else 0)},
+            counts={"SCANS": round(3 + messages * number)},
+            tables={"auth.keys": round((1 + tables * number) * MB), "ingest.scan_ids": 10 * MB * number},
+        )
+        for number in range(40)
+    ]
+
+
+def test_what_stays_as_it_is_does_not_grow_nor_what_grows_while_warming_up() -> None:
+    assert growing(samples()) == []
+    assert growing(samples(warm_up=30 * MB)) == []
+
+
+@pytest.mark.parametrize(
+    ("grown", "named"),
+    [
+        ({"memory": 0.5}, "memory of auth grows"),
+        ({"messages": 4.0}, "counts of SCANS grows"),
+        ({"tables": 0.5}, "tables of auth.keys grows"),
+    ],
+)
+def test_what_grows_is_named(grown: dict[str, float], named: str) -> None:
+    [found] = growing(samples(**grown))
+    assert found.startswith(named)
+
+
+def test_the_slope_is_told_by_the_hour() -> None:
+    assert slope(samples(memory=0.5), "memory", "auth") == pytest.approx(30 * MB, rel=1e-6)
+    assert slope(samples(), "memory", "auth") == 0.0
