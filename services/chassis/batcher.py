@@ -1,7 +1,7 @@
 """Group commit: what is handed over while earlier work is under way waits for it, and then goes together.
 
-Where nothing is under way, work begins as soon as the event loop has heard everybody who is there, or the few
-milliseconds later that it is told to wait. So batches are as large as the load makes them, and one call costs a crowd
+Where nothing is under way, work begins as soon as the event loop has heard everybody who is there, or when the first
+of them has waited the few milliseconds that it is told to. So batches are as large as the load makes them, and one call costs a crowd
 what it costs a single caller. Work for one is done in its caller's context (trace, log ids), for several in nobody's.
 """
 
@@ -22,6 +22,8 @@ Result = TypeVar("Result")
 class _Waiting(Generic[Item, Result]):
     item: Item
     weight: int
+    due: float
+    """Loop time from which it need not wait for others."""
     result: asyncio.Future[Result]
     context: Context
 
@@ -58,8 +60,10 @@ class Batcher(Generic[Item, Result]):
 
     async def do(self, item: Item, weight: int = 1) -> Result:
         """Have an item worked on, with others; one whose caller is cancelled before work on it begins is dropped."""
-        result = asyncio.get_running_loop().create_future()
-        waiting: _Waiting[Item, Result] = _Waiting(item, weight, result, copy_context())
+        loop = asyncio.get_running_loop()
+        waiting: _Waiting[Item, Result] = _Waiting(
+            item, weight, loop.time() + self._gather, loop.create_future(), copy_context()
+        )
         self._queue.append(waiting)
         self._begin_soon()
         return await waiting.result
@@ -67,7 +71,8 @@ class Batcher(Generic[Item, Result]):
     def _begin_soon(self) -> None:
         if not self._gathering and len(self._under_way) < self._at_once:
             self._gathering = True
-            asyncio.get_running_loop().call_later(self._gather, self._begin)
+            loop = asyncio.get_running_loop()
+            loop.call_later(max(0.0, self._queue[0].due - loop.time()), self._begin)
 
     def _begin(self) -> None:
         self._gathering = False

@@ -66,6 +66,11 @@ class Bus:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection at this moment."""
+        return self._connection.client is not None
+
     async def publish(  # noqa: PLR0913 - the last two are for few, and what they say belongs to the message
         self,
         subject: str,

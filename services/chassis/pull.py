@@ -1,8 +1,8 @@
-"""Taking messages from a work queue, as many as are there, without waiting for a batch to fill.
+"""Taking messages from a work queue, as many as are there, without waiting for a batch to be full.
 
 The client library's own `fetch` waits for the whole batch or its timeout (seen), which would make the first scan of
 a quiet minute late. Here a request ends before its messages are worked on: first all that is there, or else one
-message, however long that takes; and then what comes in the few milliseconds that the caller gives it.
+message, however long that takes; and then what comes in the time that the caller gives it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from services.chassis.subjects import Durable, Stream
 SUSPECT_TRIES = 5
 """A message handed out more often than this may be what kills its workers: it is taken alone."""
 _ANSWER_SECONDS = 2.0
-_SILENCE_SECONDS = 0.05
+_SILENCE_SECONDS = 0.2
 _ENDED = {"404", "408"}
 """There is no message, or no more of them."""
 _LINGER_SECONDS = 5.0
@@ -95,6 +95,17 @@ class Puller:
             Unavailable: the bus does not answer.
         """
         taken: list[Delivery] = []
+        try:
+            await self._gather(taken, most, gather)
+        except Unavailable:
+            if not taken:
+                raise
+        except asyncio.CancelledError:
+            await _give_back(taken)
+            raise
+        return taken
+
+    async def _gather(self, taken: list[Delivery], most: int, gather: timedelta) -> None:
         await self._ask(taken, most, timedelta(0))
         waited = not taken
         if waited:
@@ -102,7 +113,6 @@ class Puller:
         if taken and len(taken) < most and (gather or waited):
             await asyncio.sleep(gather.total_seconds())
             await self._ask(taken, most, timedelta(0))
-        return taken
 
     async def _ask(self, taken: list[Delivery], most: int, wait: timedelta) -> None:
         """Add to what is taken until there are `most`, or there is no more."""
@@ -171,11 +181,13 @@ async def pulling(bus: Bus, stream: Stream, durable: Durable) -> AsyncIterator[P
     finally:
         with suppress(nats_errors.Error):  # it ended with its connection
             await subscription.unsubscribe()
-        for (
-            message
-        ) in arrivals.left():  # handed out to us meanwhile: to somebody else, now rather than in `ack_wait`
-            if not _status(message):
-                await _delivery(message).again(timedelta(0))
+        await _give_back([_delivery(message) for message in arrivals.left() if not _status(message)])
+
+
+async def _give_back(deliveries: Sequence[Delivery]) -> None:
+    """Have what was handed out to us handed to somebody else, now rather than in `ack_wait`."""
+    for delivery in deliveries:
+        await delivery.again(timedelta(0))
 
 
 def _status(message: Msg) -> str:

@@ -1,6 +1,7 @@
 """Logs, traces and metrics: JSON lines on stderr, W3C trace context in and out, a Prometheus page.
 
-A line carries the ids of the call it belongs to (`trace_id`, `request_id`, and what was bound, such as `scan_id`).
+A line carries the ids of the call it belongs to (`request_id`, what was bound, such as `scan_id`, and the `trace_id` if
+its caller has sent one).
 Credentials are not logged by anyone; what looks like one is blanked all the same, as the last line of defence.
 """
 

@@ -107,7 +107,13 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled; what is in hand then is finished, or comes again to another worker."""
-        await asyncio.gather(*(self._slot() for _ in range(self._slots)))
+        slots = [asyncio.create_task(self._slot()) for _ in range(self._slots)]
+        try:
+            await asyncio.gather(*slots)
+        finally:  # a fault of one ends all of them, before what they need is closed
+            for slot in slots:
+                slot.cancel()
+            await asyncio.wait(slots)
 
     async def _slot(self) -> None:
         while True:

@@ -134,10 +134,13 @@ class Acceptor:
         self, request: _Request, valid: Sequence[int], now: datetime
     ) -> tuple[datetime, list[Rejection]]:
         """Answer when valid scans were accepted, and those that were not."""
-        overload = self._room.backlog.overload(request.lane)
-        if overload is not None:
+        behind = self._room.backlog.overload(request.lane)
+        if behind is not None:
+            return now, request.reject(valid, behind.reason, behind.retry_delay)
+        try:
+            grant = await self._limiter.spend(request.identity, len(valid))
+        except Overloaded as overload:
             return now, request.reject(valid, overload.reason, overload.retry_delay)
-        grant = await self._limiter.spend(request.identity, len(valid))
         rejections = await self._publish(request, valid[: grant.granted], grant)
         if grant.refusal is not None:
             why = grant.refusal

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.chassis.errors import Reason
 
-_QUOTA = "company.month"
+QUOTA = "company.month"
 _LONGEST_DELAY = timedelta(hours=1)
 """A subscription can begin again within the month: nobody is sent away for days."""
 
@@ -70,7 +70,7 @@ def refusal(refusing: Sequence[Refusing]) -> Refusal | None:
     """Answer the one reason and delay that is true for all scans refused; None if no limit refused any."""
     if not refusing:
         return None
-    quota = next((each for each in refusing if each.limit == _QUOTA), None)
+    quota = next((each for each in refusing if each.limit == QUOTA), None)
     if quota is not None:
         return Refusal(Reason.QUOTA_EXCEEDED, quota.limit, quota.retry_delay)
     slowest = max(refusing, key=lambda each: each.retry_delay)
@@ -81,4 +81,4 @@ def ended(now: datetime) -> Refusal:
     """Answer why nothing of a company is accepted whose subscription has ended: it has no quota any more."""
     month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     next_month = (month + timedelta(days=31)).replace(day=1)
-    return Refusal(Reason.QUOTA_EXCEEDED, _QUOTA, min(next_month - now, _LONGEST_DELAY))
+    return Refusal(Reason.QUOTA_EXCEEDED, QUOTA, min(next_month - now, _LONGEST_DELAY))

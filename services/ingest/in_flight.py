@@ -1,4 +1,4 @@
-"""How much ingest publishes at once: what does not fit is refused, bulk first, and comes again later.
+"""How much ingest publishes, or holds to be published, at once: what does not fit is refused, bulk first, and comes again later.
 
 A few hundred large batches at the same time would otherwise fill the memory and keep the event loop so busy that the
 bus looks dead, for every company.

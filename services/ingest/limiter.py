@@ -3,7 +3,7 @@
 Requests of one scanner that come while an answer is on its way ask the next time together: what is granted goes to
 them in the order they came.
 
-A limiter that is away must not stop scans: within a quarter of a second this process' own buckets take its place,
+A limiter that is away must not stop scans: within 0.3 seconds this process' own buckets take its place,
 and after a few failures they are asked first for a while. They know no quota but that of a subscription that has
 ended, which is none; what they let through is in the ledger, and the quota finds it there.
 """
@@ -26,24 +26,26 @@ from services.chassis.errors import DeadlineExceeded, MeshError, Reason, Unavail
 from services.chassis.identity import Identity
 from services.chassis.plans import Plan
 from services.ingest import grants
+from services.ingest.batch import MAX_SCANS
 from services.ingest.breaker import Breaker
 from services.ingest.errands import Errands
 from services.ingest.grants import Grant, Refusal, Refusing, Spend
 from services.ingest.local_buckets import LocalBuckets
+from services.ingest.shedding import Overloaded
 
 CALL_SECONDS = 0.25
-"""The longest that a request waits for the service (DESIGN section 7), both tries together."""
+"""The longest that a call takes (DESIGN section 7), both tries together."""
 FIRST_TRY_SECONDS = 0.15
 """Thirty times what a spend takes, and enough for it to ask the ledger: a replica that has said nothing by then hangs,
 and another one is asked."""
 _SECOND_TRY_SECONDS = CALL_SECONDS - FIRST_TRY_SECONDS
 _WAIT_SECONDS = CALL_SECONDS + 0.05
-"""For whoever had to wait for the call before: whose own call is under way at once hears first that it has failed."""
+"""The longest that a request waits, for the calls before its own as well."""
+_CALLS_AT_ONCE = 2
+"""For one scanner."""
 _REFUND_SECONDS = 2.0
 _GATHER_SECONDS = 0.004
 """How long the first of them waits for others."""
-_MOST = 1_000
-"""Scans that one call may ask for."""
 _ALARM_SECONDS = 10.0
 _UNEXPLAINED = Refusal(Reason.RATE_LIMITED, "unknown", timedelta(seconds=1))
 """For a service that grants less and names no limit: the scans must come again all the same."""
@@ -62,6 +64,10 @@ class _Ask:
     """What one request asks for."""
 
     cost: int
+    sent: bool = False
+    """Whether the service may have been asked."""
+    grant: Grant | None = None
+    """What the service has granted."""
     gone: bool = False
     """Whether it has been decided without the answer."""
 
@@ -91,12 +97,13 @@ class Limiter:
 
         Raises:
             DeadlineExceeded: the caller has left too little time to accept anything; nothing was spent.
+            Overloaded: the scanner sends more than it can be asked for; nothing was spent.
         """
         left = deadline.remaining()
-        if left is not None and left < CALL_SECONDS:
+        if left is not None and left < _WAIT_SECONDS:
             # Else a caller in a hurry would look like a service that is away, and open the limits for everybody.
             raise DeadlineExceeded("too little time is left to accept a scan")
-        grant = await self._together(identity, cost) if self._breaker.lets_ask() else None
+        grant = await self._together(identity, cost)
         return self._alone(identity, cost) if grant is None else grant
 
     def settle(self, identity: Identity, grant: Grant, lost: int) -> None:
@@ -117,7 +124,8 @@ class Limiter:
         if caller is None:
             caller = self._callers[identity] = Batcher(
                 partial(self._spend, identity),
-                max_weight=_MOST,
+                max_weight=MAX_SCANS,
+                at_once=_CALLS_AT_ONCE,
                 gather=_GATHER_SECONDS,
                 when_idle=partial(self._callers.pop, identity, None),
             )
@@ -126,11 +134,25 @@ class Limiter:
             async with asyncio.timeout(_WAIT_SECONDS):
                 return await caller.do(ask, cost)
         except TimeoutError:
+            if (
+                not ask.sent
+            ):  # the service is there, and busy with the scanner's own: its limits hold all the same
+                raise Overloaded from None
             ask.gone = True
+            self._leave_charged(identity, ask)
             return None
 
+    def _leave_charged(self, identity: Identity, ask: _Ask) -> None:
+        """Give nothing back of a grant that came too late: scans decided without it are stored, or may be."""
+        if ask.gone and ask.grant is not None:
+            self.settle(identity, ask.grant, 0)
+
     async def _spend(self, identity: Identity, asks: Sequence[_Ask]) -> Sequence[Grant | None]:
+        if not self._breaker.lets_ask():
+            return [None] * len(asks)
         deadline.begin(CALL_SECONDS)  # of its own: it is for several requests
+        for ask in asks:
+            ask.sent = True
         spend = Spend(ids.message_id(), len(asks))
         costs = [ask.cost for ask in asks]
         answer = await self._ask(_request(spend.spend_id, identity, sum(costs)))
@@ -139,8 +161,8 @@ class Limiter:
         self._local.learn(identity, {limit.name: limit.limit for limit in answer.limits})
         given = _grants(spend, costs, answer)
         for ask, grant in zip(asks, given, strict=True):
-            if ask.gone:
-                self.settle(identity, grant, grant.granted)
+            ask.grant = grant
+            self._leave_charged(identity, ask)
         return given
 
     async def _ask(self, request: ratelimit_pb2.SpendRequest) -> ratelimit_pb2.SpendResponse | None:
@@ -201,17 +223,33 @@ def _request(spend_id: str, identity: Identity, cost: int) -> ratelimit_pb2.Spen
 
 
 def _grants(spend: Spend, costs: Sequence[int], answer: ratelimit_pb2.SpendResponse) -> list[Grant]:
-    """Give out what was granted, in the order of the requests."""
-    refusing = [
-        Refusing(limit.name, limit.retry_delay.ToTimedelta())
-        for limit in answer.limits
-        if limit.HasField("retry_delay")
-    ]
-    refusal, left = grants.refusal(refusing) or _UNEXPLAINED, max(0, answer.granted)
-    accept_time = answer.accept_time.ToDatetime(UTC)
-    given = []
+    """Give out what was granted, in the order of the requests; each is told of the limits that refuse it, and no other."""
+    accept_time, total = answer.accept_time.ToDatetime(UTC), sum(costs)
+    given: list[Grant] = []
+    asked, left = 0, max(0, answer.granted)
     for cost in costs:
+        asked += cost
         granted = min(left, cost)
         left -= granted
-        given.append(Grant(spend, granted, accept_time, refusal if granted < cost else None))
+        refusal = _refusal(answer, asked, total) if granted < cost else None
+        given.append(Grant(spend, granted, accept_time, refusal))
     return given
+
+
+def _refusal(answer: ratelimit_pb2.SpendResponse, asked: int, total: int) -> Refusal:
+    """Answer why not all of the first `asked` scans were granted, of the `total` of a spend."""
+    refused, in_all = asked - answer.granted, total - answer.granted
+    refusing = [
+        Refusing(limit.name, _share(limit, refused, in_all))
+        for limit in answer.limits
+        if limit.HasField("retry_delay") and refused > limit.remaining
+    ]
+    return grants.refusal(refusing) or _UNEXPLAINED
+
+
+def _share(limit: ratelimit_pb2.SpendLimit, refused: int, in_all: int) -> timedelta:
+    """Answer when a limit has room for the first of the scans refused: a bucket refills steadily, a quota does not."""
+    delay = limit.retry_delay.ToTimedelta()
+    if limit.name == grants.QUOTA:
+        return delay
+    return delay * min(1.0, refused / max(1, min(in_all, limit.limit)))

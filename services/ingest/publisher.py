@@ -1,8 +1,8 @@
 """Hands accepted scans to JetStream and says, scan by scan, which of them are on disk.
 
 Many scans travel in one message: a durable write costs the same for one scan as for a thousand. So the scans of
-requests that come while messages of their lane are under way go together, each request a submission of its own. A
-message is never changed after its id was minted: the same bytes go out again under the same id, or it is another one.
+requests that come while messages of their lane are under way go together, each request a submission of its own, and no
+more scans than a batch may have: whatever takes a message takes it whole. A message is never changed after its id was minted: the same bytes go out again under the same id, or it is another one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from services.chassis.batcher import Batcher
 from services.chassis.bus import Bus, Outcome
 from services.chassis.identity import Identity
 from services.chassis.subjects import Lane, scan_accepted
+from services.ingest.batch import MAX_SCANS
 from services.ingest.in_flight import InFlight
 
 DERIVATION_VERSION = 1
@@ -34,6 +35,10 @@ _GROWTH_BYTES = 4
 _MESSAGES_AT_ONCE = 2
 """Of a lane: the next one is on its way while the disk writes the one before."""
 _VERSION = events_pb2.ScansAccepted(derivation_version=DERIVATION_VERSION).SerializeToString()
+_ROOM = MAX_MESSAGE_BYTES - len(_VERSION)
+"""Bytes in a message for what is submitted."""
+_BYTES_PER_SCAN = _ROOM // MAX_SCANS
+"""A scan counts as so many at least: a thousand of them fill a message, however small they are."""
 
 
 @dataclass(slots=True)
@@ -43,12 +48,14 @@ class _Part:
     payload: bytes
     by: float
     """Loop time at which its caller wants an answer."""
+    latest: float
+    """Loop time after which it must not be published any more, whoever else wants an answer then."""
     sent: bool = False
     """Whether it may be on disk."""
 
 
 class ScanPublisher:
-    """Publishes scans, as many at once as there is room for."""
+    """Publishes scans, so many of a lane at once, the others waiting in order, as many as there is room for."""
 
     def __init__(self, bus: Bus, in_flight: InFlight) -> None:
         self._bus = bus
@@ -68,18 +75,25 @@ class ScanPublisher:
         envelope = len(_VERSION) + _message(identity, (), accept_time).ByteSize() + _GROWTH_BYTES
         chunks = _chunks(scans, MAX_MESSAGE_BYTES - envelope)
         by = deadline.within(PUBLISH_SECONDS, margin=_ANSWER_MARGIN_SECONDS)
-        parts = [_Part(_message(identity, chunk, accept_time).SerializeToString(), by) for chunk in chunks]
-        with self._in_flight.hold(lane, sum(len(part.payload) for part in parts)):
-            outcomes = await asyncio.gather(*(self._outcome(lane, part) for part in parts))
+        latest = asyncio.get_running_loop().time() + PUBLISH_SECONDS
+        payloads = [_message(identity, chunk, accept_time).SerializeToString() for chunk in chunks]
+        with self._in_flight.hold(lane, sum(map(len, payloads))):
+            outcomes = await asyncio.gather(
+                *(
+                    self._outcome(lane, _Part(payload, by, latest), len(chunk))
+                    for payload, chunk in zip(payloads, chunks, strict=True)
+                )
+            )
         return [outcome for chunk, outcome in zip(chunks, outcomes, strict=True) for _ in chunk]
 
-    async def _outcome(self, lane: Lane, part: _Part) -> Outcome:
-        """Answer what is known of a part when its caller wants to know."""
-        if part.by <= asyncio.get_running_loop().time():
+    async def _outcome(self, lane: Lane, part: _Part, scans: int) -> Outcome:
+        """Answer what is known of a part when its caller wants to know; without a bus at once, behind nobody who waits."""
+        if part.by <= asyncio.get_running_loop().time() or not self._bus.connected:
             return Outcome.REFUSED
+        weight = max(len(part.payload), scans * _BYTES_PER_SCAN)
         try:
             async with asyncio.timeout_at(part.by):
-                return await self._lanes[lane].do(part, len(part.payload))
+                return await self._lanes[lane].do(part, weight)
         except TimeoutError:
             return Outcome.UNKNOWN if part.sent else Outcome.REFUSED
 
@@ -88,13 +102,13 @@ class ScanPublisher:
             for part in parts:
                 part.sent = True
             payload = b"".join([_VERSION, *(part.payload for part in parts)])
-            by = max(part.by for part in parts)
+            by = min(max(part.by for part in parts), *(part.latest for part in parts))
             outcome = await self._bus.publish(
                 scan_accepted(lane), payload, message_id=ids.message_id(), deadline=by
             )
             return [outcome] * len(parts)
 
-        return Batcher(publish, max_weight=MAX_MESSAGE_BYTES - len(_VERSION), at_once=_MESSAGES_AT_ONCE)
+        return Batcher(publish, max_weight=_ROOM, at_once=_MESSAGES_AT_ONCE)
 
 
 def _chunks(scans: Sequence[scan_pb2.Scan], max_bytes: int) -> list[list[scan_pb2.Scan]]:

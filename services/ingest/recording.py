@@ -22,7 +22,7 @@ from services.ingest.store_record import RecordStore
 from services.ingest.store_tally import TallyStore
 
 SLOTS = {Lane.PREMIUM: 2, Lane.STANDARD: 2, Lane.BULK: 1}
-"""Workers of each lane, every one with a database connection of its own while it records."""
+"""Of each lane's worker; every one has a database connection of its own while it records."""
 _AT_ONCE = 32
 """Messages of one fetch."""
 _GATHER = timedelta(milliseconds=50)

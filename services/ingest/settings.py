@@ -21,7 +21,7 @@ class Settings(ServerSettings):
     ratelimit_targets: tuple[str, ...]
     """Replicas of `ratelimit`, host:port with commas between. None of them need be there."""
     max_in_flight_bytes: int = 64 * 1024**2
-    """Bytes of scans that are published at once; more is refused as OVERLOADED. Memory takes a few times as much."""
+    """Bytes of scans that are published, or wait to be, at once; more is refused as OVERLOADED. Memory takes a few times as much."""
     shed_rate: int = 5_000
     """Requests a second that this process serves; more are refused as OVERLOADED, bulk first (CONTRACT section 5)."""
 

@@ -17,7 +17,7 @@ from services.ratelimit.spending import Spending
 
 _MAX_SPEND_ID = 64
 _MAX_COST = 1_000
-"""The most scans of one request (CONTRACT section 1)."""
+"""The most scans of one request (CONTRACT section 1), and of several together."""
 
 
 class RateLimitServicer(ratelimit_pb2_grpc.RateLimitServiceServicer):

@@ -41,6 +41,11 @@ class RecordingBus:
         self.stored: list[Message] = []
         """What its streams hold, in order."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether it is up."""
+        return self.up
+
     async def publish(
         self,
         subject: str,

@@ -50,7 +50,7 @@ def test_books_agree_after_a_minute_of_faults(tmp_path: Path) -> None:
         assert 0 <= fault["at"] <= _SECONDS + 1  # the last one may be a moment late
         assert fault["what"].split()[0] in {"kill", "stop", "restart", "power"}
     cuts = sum(fault["what"] == "power cut" for fault in report["faults"])
-    assert (cuts, report["left_out"]) == (2, []) or (cuts == 0 and report["left_out"])
+    assert (cuts, len(report["left_out"])) == ((2, 0) if _power_can_be_cut() else (0, 1))
     books = report["books"]
     assert books.keys() == _BOOKS
     assert books["stored"] == books["rolled_up"] == books["metered"] == books["invoiced"] > 60 * _SECONDS
@@ -62,6 +62,12 @@ def test_a_run_with_a_bug_ends_as_one_with_differences_within_a_minute(tmp_path:
     assert report["mutant"] == _MUTANT
     assert any(MUTANTS[_MUTANT].found_as in difference for difference in report["differences"])
     assert all(difference in run.stdout for difference in report["differences"])
+
+
+def _power_can_be_cut() -> bool:
+    """Whether this machine lets us mount a disk; tried apart, for whoever mounts one leaves the machine's mounts behind."""
+    command = [sys.executable, "-c", "from benchmarks import disk\ndisk.require()"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
 def _chaos(

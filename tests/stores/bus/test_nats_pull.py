@@ -82,6 +82,18 @@ async def test_a_batch_is_gathered_no_longer_where_the_durable_may_not_hand_out_
     assert time.monotonic() - began < 1
 
 
+async def test_whoever_is_stopped_while_gathering_gives_back_what_it_has(real: Bus, puller: Puller) -> None:
+    for number in range(3):
+        await publish(real, b"%d" % number)
+    fetching = asyncio.create_task(puller.fetch(100, timedelta(seconds=30)))
+    await asyncio.sleep(0.3)
+    fetching.cancel()
+    await asyncio.wait([fetching])
+    began = time.monotonic()
+    assert sorted(_payloads(await puller.fetch(3, timedelta(seconds=1)))) == [b"0", b"1", b"2"]
+    assert time.monotonic() - began < 3  # and not after `ack_wait`
+
+
 async def test_one_that_comes_later_is_not_kept_waiting(real: Bus, puller: Puller) -> None:
     fetching = asyncio.create_task(puller.fetch(100))
     await asyncio.sleep(0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from services.chassis.bus import MAX_PAYLOAD_BYTES, Outcome
 from services.chassis.subjects import Lane
 from services.ingest import scan as rules
 from services.ingest.in_flight import InFlight
-from services.ingest.publisher import MAX_MESSAGE_BYTES, ScanPublisher
+from services.ingest.publisher import MAX_MESSAGE_BYTES, PUBLISH_SECONDS, ScanPublisher
 from tests.fakes import identities
 from tests.fakes.bus import RecordingBus
 from tests.fakes.scans import scan, scan_of
@@ -184,6 +185,63 @@ async def test_requests_that_come_while_messages_are_under_way_travel_together()
     assert together.derivation_version == 1
     assert [submission.company_id for submission in together.submissions] == [3, 4, 5, 6]
     assert scans_in(bus) == sent
+
+
+async def test_without_a_bus_nobody_waits_behind_those_who_still_try() -> None:
+    bus = RecordingBus()
+    publisher = ScanPublisher(bus, InFlight(ROOM))
+    bus.open.clear()
+    trying = []
+    for _ in range(2):
+        trying.append(asyncio.create_task(publisher.publish(identities.scanner(), Lane.BULK, [scan()], NOW)))
+        await asyncio.sleep(0.01)
+    bus.up = False
+    async with asyncio.timeout(0.5):
+        assert await publisher.publish(identities.scanner(), Lane.BULK, [scan()], NOW) == [Outcome.REFUSED]
+    bus.open.set()
+    await asyncio.gather(*trying)
+
+
+async def test_nothing_is_published_longer_than_ten_seconds_after_any_of_its_scans_came() -> None:
+    deadlines = []
+
+    class Clocked(RecordingBus):
+        async def publish(self, *args: Any, deadline: float, **others: Any) -> Outcome:
+            deadlines.append(deadline)
+            return await super().publish(*args, deadline=deadline, **others)
+
+    bus, loop = Clocked(), asyncio.get_running_loop()
+    publisher = ScanPublisher(bus, InFlight(ROOM))
+    bus.open.clear()
+    begun = loop.time()
+
+    async def begin(seconds: float) -> list[Outcome]:
+        deadline.begin(seconds)
+        return await publisher.publish(identities.scanner(), Lane.BULK, [scan()], NOW)
+
+    publishing = []
+    for _ in range(3):  # two messages are under way, the third waits
+        publishing.append(asyncio.create_task(begin(8)))
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    publishing.append(asyncio.create_task(begin(60)))  # and one who would wait for longer comes to it
+    await asyncio.sleep(0.01)
+    bus.open.set()
+    assert await asyncio.gather(*publishing) == [[Outcome.ACKED]] * 4
+    assert len(deadlines) == 3
+    assert deadlines[2] == pytest.approx(begun + 0.02 + PUBLISH_SECONDS, abs=0.1)
+
+
+async def test_a_shared_message_holds_no_more_scans_than_a_batch_may() -> None:
+    bus = RecordingBus()
+    publisher = ScanPublisher(bus, InFlight(ROOM))
+    publishing = [
+        publisher.publish(identities.scanner(), Lane.BULK, [scan() for _ in range(count)], NOW)
+        for count in (600, 400, 1, 1_000)
+    ]
+    await asyncio.gather(*publishing)
+    held = [sum(len(each.scans) for each in message.submissions) for message in decoded(bus)]
+    assert held == [1_000, 1, 1_000]
 
 
 async def test_no_lane_waits_for_another() -> None:

@@ -4,7 +4,7 @@ isort:skip_file
 Rate limits: the one call by which ingest asks whether scans may be accepted.
 
 Internal: never routed by the edge. The caller falls back to buckets of its own
-when there is no answer within 250 ms.
+when there is no answer within 300 ms.
 """
 
 from collections import abc as _abc
@@ -82,7 +82,7 @@ class SpendResponse(_message.Message):
     ACCEPT_TIME_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     granted: _builtins.int
-    """The number of scans granted, 0 to `cost`; the first ones of the request."""
+    """The number of scans granted, 0 to `cost`; the first ones."""
     @_builtins.property
     def accept_time(self) -> _timestamp_pb2.Timestamp:
         """The time at which the scans granted count as accepted. Later than everything the

@@ -52,7 +52,7 @@ class RateLimitServiceServicer:
     """
 
     def Spend(self, request, context):
-        """Spends for the valid scans of one request.
+        """Spends for the valid scans of one request, or of several of one scanner.
 
         Every bucket of the company and its scanner is asked and charged in one atomic
         step. Idempotent by `spend_id`. What is refused is not charged. A refusal is no

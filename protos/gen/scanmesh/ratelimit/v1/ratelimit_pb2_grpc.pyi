@@ -4,7 +4,7 @@ isort:skip_file
 Rate limits: the one call by which ingest asks whether scans may be accepted.
 
 Internal: never routed by the edge. The caller falls back to buckets of its own
-when there is no answer within 250 ms.
+when there is no answer within 300 ms.
 """
 
 from collections import abc as _abc
@@ -38,7 +38,7 @@ class RateLimitServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RateLimitServiceAsyncStub: ...
     Spend: _grpc.UnaryUnaryMultiCallable[_ratelimit_pb2.SpendRequest, _ratelimit_pb2.SpendResponse]
-    """Spends for the valid scans of one request.
+    """Spends for the valid scans of one request, or of several of one scanner.
 
     Every bucket of the company and its scanner is asked and charged in one atomic
     step. Idempotent by `spend_id`. What is refused is not charged. A refusal is no
@@ -60,7 +60,7 @@ class RateLimitServiceAsyncStub(RateLimitServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Spend: _aio.UnaryUnaryMultiCallable[_ratelimit_pb2.SpendRequest, _ratelimit_pb2.SpendResponse]  # type: ignore[assignment]
-    """Spends for the valid scans of one request.
+    """Spends for the valid scans of one request, or of several of one scanner.
 
     Every bucket of the company and its scanner is asked and charged in one atomic
     step. Idempotent by `spend_id`. What is refused is not charged. A refusal is no
@@ -85,7 +85,7 @@ class RateLimitServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ratelimit_pb2.SpendRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ratelimit_pb2.SpendResponse, _abc.Awaitable[_ratelimit_pb2.SpendResponse]]:
-        """Spends for the valid scans of one request.
+        """Spends for the valid scans of one request, or of several of one scanner.
 
         Every bucket of the company and its scanner is asked and charged in one atomic
         step. Idempotent by `spend_id`. What is refused is not charged. A refusal is no
