@@ -44,7 +44,7 @@ _WAIT_SECONDS = CALL_SECONDS + 0.05
 _CALLS_AT_ONCE = 2
 """For one scanner."""
 _REFUND_SECONDS = 2.0
-_GATHER_SECONDS = 0.004
+_GATHER_SECONDS = 0.010
 """How long the first of them waits for others."""
 _ALARM_SECONDS = 10.0
 _UNEXPLAINED = Refusal(Reason.RATE_LIMITED, "unknown", timedelta(seconds=1))

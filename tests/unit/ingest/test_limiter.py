@@ -281,9 +281,9 @@ async def together(limiter: Limiter, service: FakeRateLimit, *costs: int) -> lis
     first = []
     for _ in range(2):
         first.append(asyncio.ensure_future(spend(limiter)))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.03)
     others = [asyncio.ensure_future(spend(limiter, cost)) for cost in costs]
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.03)
     assert len(service.spends) == 2
     service.open.set()
     await asyncio.gather(*first)
@@ -308,7 +308,7 @@ async def test_other_scanners_do_not_wait(limiter: Limiter, service: FakeRateLim
         asyncio.ensure_future(spend(limiter, company_id=company_id, lane=lane))
         for company_id, lane in ((7, "standard"), (8, "standard"))
     ]
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
     assert len(service.spends) == 2
     service.open.set()
     await asyncio.gather(*spending)
