@@ -48,6 +48,8 @@ class Offered:
     rate: float
     """Scans a second."""
     seconds: float
+    sent: int = 0
+    """Scans of all calls that were made: whole calls, so not quite what the rate says."""
     accepted: int = 0
     in_time: int = 0
     """Scans that were accepted by the end."""
@@ -68,7 +70,7 @@ class Offered:
     @property
     def whole(self) -> bool:
         """Whether it was reached, and every single scan of it accepted."""
-        return self.reached and self.accepted >= int(self.rate * self.seconds)
+        return self.reached and self.accepted >= self.sent
 
     def __str__(self) -> str:
         end = "outgrew the mesh" if self.overrun else f"{self.in_time / self.seconds:.0f}/s accepted in time"
@@ -103,6 +105,7 @@ async def offer(load: Load, rate: float, seconds: float) -> Offered:
         if outstanding > most_outstanding:
             raise Overrun
         outstanding += 1
+        offered.sent += load.size
         accepted = await load.send()
         outstanding -= 1
         now = loop.time()

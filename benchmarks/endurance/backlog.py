@@ -5,21 +5,16 @@ Accepting must not be harmed meanwhile: every scan is accepted, as fast as befor
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-
-import uvloop
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from benchmarks.bench import machine
 from benchmarks.bench.latency import p99_ms
 from benchmarks.bench.offer import Offered, offer
+from benchmarks.endurance import command
 from benchmarks.endurance.ground import Ground, prepared
-from benchmarks.mesh import BUILD, own
 from deploy.local.mesh import Mesh
 
 _RECORDER = "ingest-recorder"
@@ -50,11 +45,9 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Backlog(command.Report):
     """build/backlog.json."""
 
-    commit: str
-    capacity: float
     before: Phase
     down: Phase
     after: Phase
@@ -62,30 +55,16 @@ class Report:
     """In SCANS when the recorder came back."""
     caught_up_s: float | None
     """From then on until it was a backlog no longer, with the load going on; None: it never was."""
-    harm: tuple[str, ...]
-    differences: tuple[str, ...]
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run and report; answer the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.endurance.backlog", description=__doc__)
-    parser.add_argument(
-        "--seconds", type=float, default=_DOWN_SECONDS, help="that the recorder is down (180)"
-    )
-    parser.add_argument("--report", type=Path, default=BUILD / "backlog.json", help="the file it writes")
-    asked = parser.parse_args(arguments)
-    with own() as mesh:
-        found = uvloop.run(_run(mesh, asked.seconds))
-    asked.report.write_text(json.dumps(asdict(found), indent=1) + "\n")
+def _lines(found: Backlog) -> Iterator[str]:
     for name in ("before", "down", "after"):
-        print(f"{name}: {getattr(found, name)}")
+        yield f"{name}: {getattr(found, name)}"
     took = "it never caught up" if found.caught_up_s is None else f"caught up in {found.caught_up_s:.1f} s"
-    print(f"{found.backlog_messages} messages when the recorder came back; {took}")
-    print(*found.harm, *found.differences, f"report: {asked.report}", sep="\n")
-    return 1 if found.harm or found.differences else 0
+    yield f"{found.backlog_messages} messages when the recorder came back; {took}"
 
 
-async def _run(mesh: Mesh, down_seconds: float) -> Report:
+async def _run(mesh: Mesh, down_seconds: float) -> Backlog:
     async with prepared(mesh) as ground:
         rate = _SHARE * ground.capacity
         before = await offer(ground.load, rate, _BEFORE_SHARE * down_seconds)
@@ -95,7 +74,7 @@ async def _run(mesh: Mesh, down_seconds: float) -> Report:
         releasing = asyncio.create_task(asyncio.to_thread(mesh.release, _RECORDER))
         after, caught_up = await _catch_up(ground, rate, _MOST_SHARE * down_seconds)
         await releasing
-        return Report(
+        return Backlog(
             commit=machine.commit(),
             capacity=ground.capacity,
             before=_phase(before),
@@ -103,8 +82,7 @@ async def _run(mesh: Mesh, down_seconds: float) -> Report:
             after=_phase(after),
             backlog_messages=waiting,
             caught_up_s=caught_up,
-            harm=_harm(before, down, after, caught_up),
-            differences=await ground.differences(),
+            trouble=(*_harm(before, down, after, caught_up), *await ground.differences()),
         )
 
 
@@ -116,6 +94,7 @@ async def _catch_up(ground: Ground, rate: float, seconds: float) -> tuple[Offere
     while loop.time() - start < seconds:
         some = await offer(ground.load, rate, _LOOK_SECONDS)
         going_on.seconds += some.seconds
+        going_on.sent += some.sent
         going_on.accepted += some.accepted
         going_on.in_time += some.in_time
         going_on.overrun |= some.overrun
@@ -149,4 +128,4 @@ def _harm(before: Offered, down: Offered, after: Offered, caught_up: float | Non
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(command.run(sys.argv[1:], "backlog", _DOWN_SECONDS, _run, _lines))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from benchmarks.bench.batches import Batches
+from benchmarks.bench.capacity import capacity
 from benchmarks.bench.offer import Load, peak
 from benchmarks.bench.stage import QUICK, Stage, entered
 from benchmarks.books.audit import audit
@@ -49,13 +49,4 @@ async def prepared(mesh: Mesh) -> AsyncIterator[Ground]:
             load = Load(batches.send, _SIZE, _CALLERS)
             await peak(load, _FLOOD_SECONDS)  # connections, caches, the day's partitions
             await stage.streams.settle()
-            capacity = await _capacity(stage, load, company)
-            yield Ground(stage, company, batches, load, capacity)
-
-
-async def _capacity(stage: Stage, load: Load, company: Company) -> float:
-    loop = asyncio.get_running_loop()
-    before, start = await company.usage(), loop.time()
-    await peak(load, _FLOOD_SECONDS)
-    await stage.streams.settle()
-    return (await company.usage() - before) / (loop.time() - start)
+            yield Ground(stage, company, batches, load, await capacity(stage, load, company, _FLOOD_SECONDS))

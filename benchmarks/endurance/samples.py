@@ -31,9 +31,9 @@ _GROWTH = 0.05
 _SLACK_BYTES = 4e6
 _SLACK_COUNT = 50.0
 _TABLES = """
-    SELECT coalesce(parent.oid, leaf.oid)::regclass::text AS name, sum(pg_total_relation_size(leaf.oid))::bigint AS bytes
+    SELECT coalesce(pg_partition_root(leaf.oid), leaf.oid)::regclass::text AS name,
+        sum(pg_total_relation_size(leaf.oid))::bigint AS bytes
     FROM pg_class AS leaf JOIN pg_namespace AS space ON space.oid = leaf.relnamespace
-        LEFT JOIN pg_inherits ON inhrelid = leaf.oid LEFT JOIN pg_class AS parent ON parent.oid = inhparent
     WHERE leaf.relkind = 'r' AND space.nspname = ANY($1) GROUP BY 1
 """
 _SCHEMAS = ["auth", "ingest", "ratelimit", "enrichment", "billing"]

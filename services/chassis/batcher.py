@@ -1,8 +1,8 @@
 """Group commit: what is handed over while earlier work is under way waits for it, and then goes together.
 
 Where nothing is under way, work begins as soon as the event loop has heard everybody who is there, or when the first
-of them has waited the few milliseconds that it is told to. So batches are as large as the load makes them, and one call costs a crowd
-what it costs a single caller. Work for one is done in its caller's context (trace, log ids), for several in nobody's.
+of them has waited the few milliseconds that it is told to. So batches are as large as the load makes them, and one call
+costs a crowd what it costs a single caller. Work for one is done in its caller's context (trace, log ids), for several in nobody's.
 """
 
 from __future__ import annotations

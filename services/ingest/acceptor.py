@@ -149,14 +149,17 @@ class Acceptor:
 
     async def _publish(self, request: _Request, granted: Sequence[int], grant: Grant) -> list[Rejection]:
         """Answer the scans that are not known to be on disk; what is known not to be there is given back."""
+        unstored = 0
         try:
             outcomes = await self._publisher.publish(
                 request.identity, request.lane, request.pick(granted), grant.accept_time
             )
+            unstored = outcomes.count(Outcome.REFUSED)
         except Overloaded as overload:
-            self._limiter.settle(request.identity, grant, len(granted))
+            unstored = len(granted)
             return request.reject(granted, overload.reason, overload.retry_delay)
-        self._limiter.settle(request.identity, grant, outcomes.count(Outcome.REFUSED))
+        finally:  # of a fault nothing is known; those who share the spend must hear of it all the same
+            self._limiter.settle(request.identity, grant, unstored)
         lost = [index for index, known in zip(granted, outcomes, strict=True) if known is not Outcome.ACKED]
         return request.reject(lost, Reason.NOT_DURABLE, NOT_DURABLE_RETRY)
 

@@ -134,9 +134,8 @@ class Limiter:
             async with asyncio.timeout(_WAIT_SECONDS):
                 return await caller.do(ask, cost)
         except TimeoutError:
-            if (
-                not ask.sent
-            ):  # the service is there, and busy with the scanner's own: its limits hold all the same
+            if not ask.sent:
+                # The service is there, and busy with this scanner's own: its limits hold all the same.
                 raise Overloaded from None
             ask.gone = True
             self._leave_charged(identity, ask)

@@ -2,7 +2,8 @@
 
 Many scans travel in one message: a durable write costs the same for one scan as for a thousand. So the scans of
 requests that come while messages of their lane are under way go together, each request a submission of its own, and no
-more scans than a batch may have: whatever takes a message takes it whole. A message is never changed after its id was minted: the same bytes go out again under the same id, or it is another one.
+more scans than a batch may have: whatever takes a message takes it whole. A message is never changed after its id was
+minted: the same bytes go out again under the same id, or it is another one.
 """
 
 from __future__ import annotations

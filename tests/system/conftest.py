@@ -33,6 +33,21 @@ def platform(mesh: Mesh) -> Operator:
 
 
 @pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    """A mesh with two replicas of everything, of one module's own."""
+    with Mesh(tmp_path_factory.mktemp("pair"), replicas=2) as mesh:
+        yield mesh
+
+
+@pytest.fixture(scope="module")
+def pair_company(pair: Mesh) -> Company:
+    """A company in it, with no limit that a test could hit."""
+    described = pair.describe()
+    base = described["edge"]["http"]
+    return Company(base, Operator(base, **described["demo"]["platform_admin"])).without_limits()
+
+
+@pytest.fixture(scope="module")
 def company(mesh: Mesh, platform: Operator) -> Company:
     """A company for one module's tests, with no limit that they could hit."""
     company = Company(mesh.describe()["edge"]["http"], platform).without_limits()

@@ -5,32 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from typing import Self
 
 import pytest
 
 from deploy.local.mesh import Mesh
 from deploy.local.roster import PROCESSES, WORKERS
-from tests.system.actors import Company, Device, Operator, eventually, scan
+from tests.system.actors import Company, Device, eventually, scan
 from tests.system.books import assert_balanced
 from tests.system.disturbances import submit_until_accepted
 
 _EVERY_REPLICA = 12
 """Calls in a row of which both replicas answer some: the edge takes them in turn."""
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    with Mesh(tmp_path_factory.mktemp("pair"), replicas=2) as mesh:
-        yield mesh
-
-
-@pytest.fixture(scope="module")
-def company(pair: Mesh) -> Company:
-    described = pair.describe()
-    base = described["edge"]["http"]
-    return Company(base, Operator(base, **described["demo"]["platform_admin"])).without_limits()
 
 
 def test_there_are_two_of_each(pair: Mesh) -> None:
@@ -41,11 +27,13 @@ def test_there_are_two_of_each(pair: Mesh) -> None:
         assert len(described["processes"][worker]) == 2
 
 
-def test_revoked_key_is_refused_by_both(company: Company) -> None:
-    device = company.scanner()
+def test_revoked_key_is_refused_by_both(pair_company: Company) -> None:
+    device = pair_company.scanner()
     for _ in range(_EVERY_REPLICA):  # both know the key now, each in its own memory
         assert device.submit(scan()).status == 200
-    answer = company.admin.http.post(f"{company.path}/scanners/{device.scanner_id}:revokeApiKeys", {})
+    answer = pair_company.admin.http.post(
+        f"{pair_company.path}/scanners/{device.scanner_id}:revokeApiKeys", {}
+    )
     assert answer.status == 200
     eventually(lambda: device.submit(scan()).status == 401, seconds=1, what="the first refusal")
     eventually(
@@ -56,8 +44,8 @@ def test_revoked_key_is_refused_by_both(company: Company) -> None:
 
 
 @pytest.mark.parametrize("service", ["auth", "ingest"])
-def test_one_replica_may_die(pair: Mesh, company: Company, service: str) -> None:
-    device = company.scanner()
+def test_one_replica_may_die(pair: Mesh, pair_company: Company, service: str) -> None:
+    device = pair_company.scanner()
     assert device.submit(scan()).status == 200
     os.kill(pair.describe()["processes"][service][0], signal.SIGKILL)
     answers = [device.submit(scan()) for _ in range(_EVERY_REPLICA)]
@@ -91,8 +79,8 @@ class Load:
             self.accepted.append(submit_until_accepted(self._device, scan()))
 
 
-def test_replicas_are_killed_and_stopped_under_load(pair: Mesh, company: Company) -> None:
-    own_company = Company(company.base, company.platform).without_limits()
+def test_replicas_are_killed_and_stopped_under_load(pair: Mesh, pair_company: Company) -> None:
+    own_company = Company(pair_company.base, pair_company.platform).without_limits()
     with Load(own_company.scanner()) as one, Load(own_company.scanner(type="SCANNER_TYPE_DOCK")) as two:
         for ending in (signal.SIGKILL, signal.SIGTERM):
             for process in PROCESSES:

@@ -15,8 +15,9 @@ from functools import partial
 
 from benchmarks.bench.attempt import Attempt, highest, profiles, reading
 from benchmarks.bench.batches import Batches
+from benchmarks.bench.capacity import capacity
 from benchmarks.bench.lag import Lag, watched
-from benchmarks.bench.offer import Load, Overrun, offer, peak
+from benchmarks.bench.offer import Load, Overrun, offer
 from benchmarks.bench.profile import profiled
 from benchmarks.bench.row import Reading
 from benchmarks.bench.stage import Stage
@@ -42,22 +43,13 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
     company, device = await stage.company("pipeline")
     async with Batches(stage.target, device.api_key, _SIZE) as batches:
         load = Load(batches.send, _SIZE, _CALLERS)
-        top = await _capacity(stage, load, company)
+        top = await capacity(stage, load, company, stage.extent.probe)
         tried = await highest(
             top, stage.extent.moment, stage.extent.sustained, partial(_sustained, stage, load)
         )
     stage.profiles.update(profiles("pipeline_rate", tried))
     await _compare(stage, batches.claims(company.id), company)
     return {"pipeline_rate": reading(top, tried, batches.failures)}
-
-
-async def _capacity(stage: Stage, load: Load, company: Company) -> float:
-    """Answer the scans a second of a flood, the time counted until nothing is left to do."""
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-    await peak(load, stage.extent.probe)
-    await stage.streams.settle()
-    return await company.usage() / (loop.time() - start)
 
 
 async def _sustained(stage: Stage, load: Load, rate: float, seconds: float) -> Attempt:

@@ -24,6 +24,19 @@ async def test_what_is_answered_at_once_is_reached():
     assert len(offered.latencies) == 40
 
 
+async def test_a_load_is_whole_when_every_scan_of_its_calls_was_accepted():
+    async def one_refused() -> int:
+        nonlocal calls
+        calls += 1
+        return 0 if calls == 7 else 10
+
+    calls = 0
+    uneven = await offer(Load(at_once, 10, 4), 2_004, 0.5)  # 1 002 scans are no whole number of calls
+    assert (uneven.sent, uneven.whole) == (1_000, True)
+    refused = await offer(Load(one_refused, 10, 4), 2_004, 0.5)
+    assert (refused.reached, refused.whole) == (True, False)
+
+
 async def test_what_is_never_answered_is_broken_off():
     async with asyncio.timeout(5):
         offered = await offer(Load(never, 10, 4), 2_000, 60)
