@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from nats import errors as nats_errors
-from nats.aio.client import Client
-from nats.js import JetStreamContext, api
-
 from services.chassis import connection, feed, holdings, telemetry
 from services.chassis.connection import LOST, Connection, heed_cancellation, translated
 from services.chassis.errors import Unavailable
 from services.chassis.feed import Event
 from services.chassis.holdings import StreamState
+from services.chassis.natslib import Client, JetStreamContext, api
+from services.chassis.natslib import errors as nats_errors
 from services.chassis.settings import Secret
 from services.chassis.subjects import Stream
 

@@ -15,10 +15,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
-from nats import errors as nats_errors
-from nats.aio.client import Client
-
 from services.chassis.errors import Unavailable
+from services.chassis.natslib import Client
+from services.chassis.natslib import errors as nats_errors
 from services.chassis.settings import Secret
 
 _CONNECT_SECONDS = 2

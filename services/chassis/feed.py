@@ -10,13 +10,10 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nats import errors as nats_errors
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.js import JetStreamContext, api
-
 from services.chassis.connection import LOST, heed_cancellation
 from services.chassis.errors import Unavailable
+from services.chassis.natslib import Client, JetStreamContext, Msg, api
+from services.chassis.natslib import errors as nats_errors
 from services.chassis.subjects import Stream
 
 _AHEAD = 1_000

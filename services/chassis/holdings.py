@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from nats.aio.client import Client
-from nats.js import api
-
 from services.chassis.connection import heed_cancellation
 from services.chassis.errors import Unavailable
 from services.chassis.feed import Event
+from services.chassis.natslib import Client, api
 from services.chassis.provision import EPOCH
 from services.chassis.subjects import Stream
 

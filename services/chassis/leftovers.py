@@ -17,13 +17,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from nats.js import api
-from nats.js.errors import NotFoundError
-
 from services.chassis import telemetry
 from services.chassis.bus import Bus
 from services.chassis.connection import heed_cancellation, translated
 from services.chassis.errors import Unavailable
+from services.chassis.natslib import api, js_errors
 from services.chassis.pull import SUSPECT_TRIES, Delivery
 from services.chassis.subjects import Durable, Stream
 
@@ -102,7 +100,7 @@ class Leftovers:
             raw = await jetstream.get_msg(
                 self._stream.name, sequence, subject=self._durable.subject, next=True
             )
-        except NotFoundError:
+        except js_errors.NotFoundError:
             return None
         heed_cancellation()
         if raw.seq is None or raw.time is None:

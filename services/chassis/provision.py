@@ -9,10 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from nats.js import JetStreamContext, api
-from nats.js.errors import NotFoundError
-
 from services.chassis import ids
+from services.chassis.natslib import JetStreamContext, api, js_errors
 from services.chassis.subjects import Durable, Stream
 
 EPOCH = "scanmesh-epoch"
@@ -64,7 +62,7 @@ async def _stream(jetstream: JetStreamContext, stream: Stream, max_bytes: int) -
     )
     try:
         existing = (await jetstream.stream_info(stream.name)).config
-    except NotFoundError:
+    except js_errors.NotFoundError:
         await jetstream.add_stream(config.evolve(metadata={EPOCH: ids.message_id()}))
         _log.info("stream created", extra={"stream": stream.name})
     else:
@@ -83,7 +81,7 @@ async def _durable(jetstream: JetStreamContext, stream: Stream, durable: Durable
     )
     try:
         existing = (await jetstream.consumer_info(stream.name, durable.name)).config.filter_subject
-    except NotFoundError:
+    except js_errors.NotFoundError:
         existing = durable.subject
         _log.info("durable created", extra={"stream": stream.name, "durable": durable.name})
     if existing != durable.subject:

@@ -16,15 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from nats import errors as nats_errors
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.js import api
-
 from services.chassis.bus import Bus
 from services.chassis.connection import LOST
 from services.chassis.errors import Unavailable
 from services.chassis.feed import Arrivals
+from services.chassis.natslib import Client, Msg, api
+from services.chassis.natslib import errors as nats_errors
 from services.chassis.subjects import Durable, Stream
 
 SUSPECT_TRIES = 5
