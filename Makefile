@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 VENV := .venv/.ready
 DESCRIPTORS := gateway/scanmesh.binpb
-PROTOS := $(shell find protos/scanmesh protos/internal/scanmesh_envoy -name '*.proto')
+PROTOS := $(shell find protos/scanmesh -name '*.proto')
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down verify test check chaos bench backlog soak protos lock clean
@@ -47,7 +47,7 @@ check: $(VENV) ## format, lint, types, import rules, proto lint, generated code 
 	.venv/bin/lint-imports
 	$(PYTHON) protos/lint.py
 	$(PYTHON) protos/generate.py
-	@changed=$$(git status --porcelain -- protos/gen protos/internal/gen) && test -z "$$changed" || { echo "not up to date or not committed: $$changed"; exit 1; }
+	@changed=$$(git status --porcelain -- protos/gen) && test -z "$$changed" || { echo "not up to date or not committed: $$changed"; exit 1; }
 
 protos: $(VENV) ## generate code and descriptors from the .proto files
 	$(PYTHON) protos/generate.py

@@ -2,9 +2,8 @@
 
     python protos/generate.py [--descriptor-set PATH]
 
-Writes `gen/scanmesh` (messages, stubs and their types: what the wheel holds), `internal/gen/scanmesh_envoy` (the
-same for the messages shared with Envoy, never published) and the descriptor set by which Envoy reads JSON. The
-first two are committed, and `make check` fails when they differ from what this makes; the set is built, not
+Writes `gen/scanmesh` (messages, stubs and their types: what the wheel holds) and the descriptor set by which Envoy
+reads JSON. The first is committed, and `make check` fails when it differs from what this makes; the set is built, not
 committed. The versions of the tools are pinned, and the output is a function of the .proto files alone.
 """
 
@@ -28,12 +27,11 @@ ERROR_DETAILS = ("google/rpc/status.proto", "google/rpc/error_details.proto")
 
 
 def main() -> None:
-    """Generate the published package, the internal one and the descriptor set."""
+    """Generate the package and the descriptor set."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--descriptor-set", type=Path, default=HERE.parent / "gateway" / "scanmesh.binpb")
     destination = parser.parse_args().descriptor_set
     generate(HERE, "scanmesh")
-    generate(HERE / "internal", "scanmesh_envoy")
     destination.parent.mkdir(parents=True, exist_ok=True)
     describe(HERE, described(), destination)
 

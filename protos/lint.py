@@ -19,7 +19,7 @@ from pathlib import Path
 from generate import GOOGLEAPIS, HERE
 
 BUF = Path(sysconfig.get_path("scripts")) / "buf"
-OURS = ("--path", "scanmesh", "--path", "internal/scanmesh_envoy")
+OURS = ("--path", "scanmesh")
 """What is ours to format; the module beside them is Google's."""
 
 

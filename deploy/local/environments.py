@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from deploy.local import nats, postgres, valkey
+from deploy.local.ports import check_port
 from deploy.local.site import Site
 
 REGION = "local"
@@ -25,7 +26,7 @@ def of_service(site: Site, service: str, replica: str) -> Environment:
         "IDENTITY_JWKS": str(site.home.jwks),
         "NATS_URL": nats.url(site, service),
         "DATABASE_URL": database_url(site, f"{service}_app"),
-        **_MORE.get(service, _nothing)(site),
+        **_MORE.get(service, _nothing)(site, replica),
     }
     return _named(service, told)
 
@@ -75,8 +76,9 @@ def metrics_listen(site: Site, replica: str) -> str:
     return f"127.0.0.1:{site.ports[f'{replica}.metrics']}"
 
 
-def _auth(site: Site) -> Environment:
+def _auth(site: Site, replica: str) -> Environment:
     return {
+        "CHECK_LISTEN": f"127.0.0.1:{site.ports[check_port(replica)]}",
         "VALKEY_URL": valkey.url(site, "auth"),
         "SIGNING_KEY": str(site.home.signing_key),
         "KEY_PEPPER": site.passwords["auth.key_pepper"],
@@ -84,27 +86,27 @@ def _auth(site: Site) -> Environment:
     }
 
 
-def _ingest(site: Site) -> Environment:
+def _ingest(site: Site, _: str) -> Environment:
     return _targets(site, "ratelimit")
 
 
-def _ratelimit(site: Site) -> Environment:
+def _ratelimit(site: Site, _: str) -> Environment:
     return {"VALKEY_URL": valkey.url(site, "ratelimit"), **_targets(site, "billing", "auth")}
 
 
-def _enrichment(site: Site) -> Environment:
+def _enrichment(site: Site, _: str) -> Environment:
     return _targets(site, "ingest")
 
 
-def _billing(site: Site) -> Environment:
+def _billing(site: Site, _: str) -> Environment:
     return _targets(site, "auth")
 
 
-def _nothing(_: Site) -> Environment:
+def _nothing(_: Site, __: str) -> Environment:
     return {}
 
 
-_MORE: Mapping[str, Callable[[Site], Environment]] = {
+_MORE: Mapping[str, Callable[[Site, str], Environment]] = {
     "auth": _auth,
     "ingest": _ingest,
     "ratelimit": _ratelimit,

@@ -12,12 +12,15 @@ from deploy.local.binaries import in_wheel
 from deploy.local.failures import CannotStart
 from deploy.local.home import write_private
 from deploy.local.parts import Part
-from deploy.local.ports import EDGE, EDGE_TLS
+from deploy.local.ports import EDGE, EDGE_TLS, check_port
 from deploy.local.readiness import http_ok
 from deploy.local.roster import SERVICES
 from deploy.local.settings import ROOT
 from deploy.local.site import Site
 
+_STANDARD_REQUESTS = 1_024
+"""Calls of ingest under way: about what it answers in a second on a small machine."""
+_PREMIUM_REQUESTS = 1_024
 TEMPLATE = ROOT / "gateway" / "envoy.yaml"
 DESCRIPTOR_SET = ROOT / "gateway" / "scanmesh.binpb"
 
@@ -68,10 +71,15 @@ def configuration(site: Site, template: str) -> str:
         "TLS_CERTIFICATE": _quoted(site.home.certificate),
         "TLS_KEY": _quoted(site.home.certificate_key),
         "DESCRIPTOR_SET": _quoted(DESCRIPTOR_SET),
+        "STANDARD_REQUESTS": _STANDARD_REQUESTS,
+        "PREMIUM_REQUESTS": _PREMIUM_REQUESTS,
         "ADDRESS_LIMIT": limit or 1,
         "ADDRESS_LIMIT_PERCENT": 100 if limit else 0,
     }
-    values |= {f"{name.upper()}_ENDPOINTS": _endpoints(site, name) for name in SERVICES}
+    values |= {f"{name.upper()}_ENDPOINTS": _endpoints(site, site.replicas(name)) for name in SERVICES}
+    values["AUTH_CHECK_ENDPOINTS"] = _endpoints(
+        site, [check_port(replica) for replica in site.replicas("auth")]
+    )
     return Template(template).substitute(values)
 
 
@@ -80,8 +88,9 @@ def _quoted(path: Path) -> str:
     return json.dumps(str(path), ensure_ascii=False)
 
 
-def _endpoints(site: Site, service: str) -> str:
-    ports: Sequence[int] = [site.ports[replica] for replica in site.replicas(service)]
+def _endpoints(site: Site, names: Sequence[str]) -> str:
+    """Answer the endpoints on the ports of these names."""
+    ports = [site.ports[name] for name in names]
     return json.dumps(
         [
             {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}

@@ -6,7 +6,7 @@ from deploy.local import envoy, nats, postgres, services, valkey
 from deploy.local.home import Home
 from deploy.local.parts import Part
 from deploy.local.passwords import Passwords
-from deploy.local.ports import assign
+from deploy.local.ports import assign, check_port
 from deploy.local.roster import PROCESSES, SERVICES
 from deploy.local.settings import Settings
 from deploy.local.site import Site
@@ -40,5 +40,6 @@ def _port_names(settings: Settings) -> list[str]:
     return [
         *("postgres", "nats", "nats.monitor", "valkey", "envoy.admin"),
         *(replica for name in SERVICES for replica in settings.replica_names(name)),
+        *(check_port(replica) for replica in settings.replica_names("auth")),
         *(f"{replica}.metrics" for name in PROCESSES for replica in settings.replica_names(name)),
     ]

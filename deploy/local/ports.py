@@ -24,6 +24,11 @@ _TRIES = 100_000
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
+def check_port(replica: str) -> str:
+    """Answer the name of the port on which a replica of auth is asked by the edge."""
+    return f"{replica}.check"
+
+
 def assign(
     home: Home, names: Sequence[str], *, edge_port: int, free: Callable[[int], bool] | None = None
 ) -> dict[str, int]:

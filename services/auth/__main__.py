@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scanmesh.auth.v1 import auth_pb2_grpc
-from scanmesh_envoy import external_auth_pb2_grpc
 
 from services.auth import audit, cache, users
-from services.auth.check import AuthorizationServicer
+from services.auth.check import Doorkeeper
+from services.auth.check_server import CheckServer
 from services.auth.control import Control
 from services.auth.keys import Keyring
 from services.auth.passwords import Passwords
@@ -69,9 +69,9 @@ async def serve(settings: Settings) -> None:
             database.connected(settings.database_url) as db,
             cache.connected(settings.valkey_url) as shared,
             bus.connected(settings.nats_url, "auth") as nats,
-            assembled(settings, Outside(db, shared, nats, Plans(nats), passwords)) as server,
+            assembled(settings, Outside(db, shared, nats, Plans(nats), passwords)) as auth,
         ):
-            await server.until_stopped()
+            await auth.server.until_stopped()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,19 @@ class Secrets:
         return cls(signer, Keyring(pepper), SessionTokens(access, RefreshTokens(pepper), jwks))
 
 
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """The service put together."""
+
+    server: Server
+    """For operators and services; to be started."""
+    checks: CheckServer
+    """For the edge; listens."""
+
+
 @asynccontextmanager
-async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Server]:
-    """Put the service together, not started yet, with its background work running."""
+async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Auth]:
+    """Put the service together, its background work running and the edge being answered."""
     db, now, secrets = outside.db, outside.now, Secrets.read(settings)
     revocations, seen, sightings = Revocations(), Seen(), SeenStore(db)
     control = Control(outside.nats, outside.shared, MarkStore(db), revocations, now)
@@ -106,11 +116,8 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
     recogniser = Recogniser(secrets.keyring, secrets.tokens.access, resolver, now)
 
     server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks), clock=now)
-    server.add(
-        external_auth_pb2_grpc.add_AuthorizationServicer_to_server,
-        AuthorizationServicer(recogniser, secrets.signer, seen, outside.plans, clock=now),
-        needs=[resolver.ready],
-    )
+    doorkeeper = Doorkeeper(recogniser, secrets.signer, seen, outside.plans, now)
+    checks = CheckServer(doorkeeper, [resolver.ready], server.is_ending)
     _add_operators(server, settings, outside, secrets, control)
     work = (
         outside.plans.run(),
@@ -119,8 +126,8 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
         control.publish_left_behind(),
         sightings.keep_flushing(seen),
     )
-    async with background.running(server.end, *work):
-        yield server
+    async with background.running(server.end, *work), checks.listening(settings.check_listen):
+        yield Auth(server, checks)
     await sightings.flush(seen)
 
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from google.protobuf import json_format
-from google.rpc import error_details_pb2, status_pb2  # noqa: F401 - the details' types, by which JSON is written
-from scanmesh_envoy import external_auth_pb2 as envoy
-from scanmesh_envoy import external_auth_pb2_grpc as envoy_grpc
+from google.rpc import error_details_pb2  # noqa: F401 - the details' types, by which JSON is written
 
 from services.auth.credentials import Credential
 from services.auth.keys import PREFIX
@@ -25,7 +22,7 @@ from services.auth.resolver import Recogniser
 from services.auth.seen import Seen
 from services.chassis import errors, identity
 from services.chassis.clock import Clock
-from services.chassis.errors import MeshError, Unauthenticated
+from services.chassis.errors import MeshError, PermissionDenied, Unauthenticated
 from services.chassis.identity import Identity, Role, Signer
 from services.chassis.plans import Plans
 
@@ -33,54 +30,71 @@ _PASS_REUSED = timedelta(seconds=30)
 _MOST_PASSES = 50_000
 _KEY_HEADER = "x-api-key"
 _TOKEN_HEADER = "authorization"  # noqa: S105 - a header's name
+_NATIVE_HEADER = "x-scanmesh-native"
+"""Set by the edge for callers who speak gRPC."""
 _ADDRESS_HEADER = "x-envoy-external-address"
 
-_HTTP_STATUS = {
-    Unauthenticated.code: 401,
-    errors.PermissionDenied.code: 403,
-    errors.Unavailable.code: 503,
-}
+LANE_HEADER = "x-scanmesh-lane"
+"""Tells the edge the lane of the company's plan, by which it bounds what is under way; no service sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the edge is told: with status 200 the headers go on with the request, else all of it goes to the client."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str = ""
+
+
+UNSURE = Answer(503, {})
+"""Nobody is let in, and nobody told that the credential is bad."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
     holder: Identity
-    response: envoy.CheckResponse
+    answer: Answer
 
 
-class AuthorizationServicer(envoy_grpc.AuthorizationServicer):
+@dataclass(frozen=True)
+class Doorkeeper:
     """Lets in whoever shows a credential that is worth it, and hands on who that is."""
 
-    def __init__(
-        self, recogniser: Recogniser, signer: Signer, seen: Seen, plans: Plans, *, clock: Clock
-    ) -> None:
-        self._recogniser = recogniser
-        self._signer = signer
-        self._seen = seen
-        self._plans = plans
-        self._clock = clock
-        self._passes: Recent[str, _Pass] = Recent(_MOST_PASSES)
+    recogniser: Recogniser
+    signer: Signer
+    seen: Seen
+    plans: Plans
+    clock: Clock
+    _passes: Recent[str, _Pass] = field(default_factory=lambda: Recent(_MOST_PASSES))
 
-    async def Check(self, request: envoy.CheckRequest, context: Any) -> envoy.CheckResponse:
-        headers = request.attributes.request.http.headers
+    async def check(self, headers: Mapping[str, str]) -> Answer:
+        """Judge a request by its headers, their names in lower case."""
         try:
-            credential = await self._recogniser.recognise(_presented(headers))
-            credential.admit(_address(request.attributes, headers), self._clock())
-        except MeshError as error:
-            # Not a failed call but an answer, which Envoy hands to the client as it is.
-            return _refusal(error, grpc=headers.get("content-type", "").startswith("application/grpc"))
+            credential = await self.recogniser.recognise(_presented(headers))
+            credential.admit(headers.get(_ADDRESS_HEADER, ""), self.clock())
+        except Unauthenticated as error:
+            return _refusal(401, error, grpc=_NATIVE_HEADER in headers)
+        except PermissionDenied as error:
+            return _refusal(403, error, grpc=_NATIVE_HEADER in headers)
+        except MeshError:  # of our own: the edge answers for us, in the caller's form
+            return UNSURE
         return self._pass(credential)
 
-    def _pass(self, credential: Credential) -> envoy.CheckResponse:
-        now = self._clock()
+    def _pass(self, credential: Credential) -> Answer:
+        now = self.clock()
         if credential.role is Role.SCANNER:
-            self._seen.note(credential, now)
-        holder = credential.identity(self._plans.of(credential.company_id).lane)
+            self.seen.note(credential, now)
+        holder = credential.identity(self.plans.of(credential.company_id).lane)
         known = self._passes.get(credential.credential_id, now)
         if known is None or known.holder != holder:
-            known = _Pass(holder, _admission(self._signer.sign(holder, now)))
+            known = _Pass(holder, self._admission(holder))
             self._passes.put(credential.credential_id, known, now + _PASS_REUSED)
-        return known.response
+        return known.answer
+
+    def _admission(self, holder: Identity) -> Answer:
+        token = self.signer.sign(holder, self.clock())
+        return Answer(200, {identity.METADATA_KEY: token, LANE_HEADER: holder.lane})
 
 
 def _presented(headers: Mapping[str, str]) -> str:
@@ -104,46 +118,14 @@ def _presented(headers: Mapping[str, str]) -> str:
     return key or bearer
 
 
-def _address(attributes: envoy.AttributeContext, headers: Mapping[str, str]) -> str:
-    """Answer the client's address: the edge takes this header off what comes in and sets it behind a proxy it trusts."""
-    return headers.get(_ADDRESS_HEADER, "") or attributes.source.address.socket_address.address
-
-
-def _admission(token: str) -> envoy.CheckResponse:
-    header = envoy.HeaderValueOption(
-        header=envoy.HeaderValue(key=identity.METADATA_KEY, value=token),
-        append_action=envoy.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
-    return envoy.CheckResponse(
-        status=status_pb2.Status(),
-        ok_response=envoy.OkHttpResponse(headers=[header], headers_to_remove=[_KEY_HEADER, _TOKEN_HEADER]),
-    )
-
-
-def _refusal(error: MeshError, *, grpc: bool) -> envoy.CheckResponse:
+def _refusal(status: int, error: MeshError, *, grpc: bool) -> Answer:
     """Answer a client as the mesh's services do: JSON over HTTP, details in a trailer over gRPC."""
-    status = errors.to_status(error)
+    said = errors.to_status(error)
     headers = {"content-type": "application/json"}
-    body = json_format.MessageToJson(status, indent=None, always_print_fields_with_no_presence=True)
+    body = json_format.MessageToJson(said, indent=None, always_print_fields_with_no_presence=True)
     if grpc:
-        details = base64.b64encode(status.SerializeToString()).rstrip(b"=").decode()
-        headers, body = {errors.DETAILS_KEY: details}, status.message
-    http_status = _HTTP_STATUS.get(error.code, 503)
-    if http_status == 401:
+        details = base64.b64encode(said.SerializeToString()).rstrip(b"=").decode()
+        headers, body = {errors.DETAILS_KEY: details, "content-type": "application/grpc"}, said.message
+    if status == 401:
         headers["www-authenticate"] = 'Bearer realm="scanmesh"'
-    if error.retry_delay is not None:
-        headers[errors.RETRY_AFTER_KEY] = str(errors.retry_after(error.retry_delay))
-    return envoy.CheckResponse(
-        status=status_pb2.Status(code=status.code, message=status.message),
-        denied_response=envoy.DeniedHttpResponse(
-            status=envoy.HttpStatus(code=http_status),
-            headers=[
-                envoy.HeaderValueOption(
-                    header=envoy.HeaderValue(key=key, value=value),
-                    append_action=envoy.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-                )
-                for key, value in headers.items()
-            ],
-            body=body,
-        ),
-    )
+    return Answer(status, headers, body)

@@ -26,6 +26,8 @@ class Settings(ServerSettings):
     key_pepper: Secret
     """Secret that API keys and refresh tokens are hashed with, at least 32 characters (`openssl rand -hex 32`).
     Whoever changes it makes every key and session worthless."""
+    check_listen: str = "127.0.0.1:0"
+    """Address of the port on which the edge asks about requests, host:port; port 0 picks a free one."""
     region: str = "local"
     """The region of this mesh, lower_snake: that of companies which name none."""
 

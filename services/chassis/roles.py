@@ -107,7 +107,6 @@ _TABLE: dict[str, dict[str, Rule]] = {
         "ListApiKeys": WRITE,
     },
     "scanmesh.auth.v1.AuditService": {"ListAuditEvents": WRITE},
-    "envoy.service.auth.v3.Authorization": {"Check": INTERNAL},
     "scanmesh.ingest.v1.IngestService": {
         "SubmitScan": SCANNER,
         "SubmitScans": SCANNER,

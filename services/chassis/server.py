@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -19,15 +19,11 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from services.chassis import interceptors, roles
 from services.chassis.clock import Clock, now
-from services.chassis.errors import MeshError
 from services.chassis.identity import Verifier
+from services.chassis.needs import PROBE_SECONDS, Need, met
 from services.chassis.settings import ServerSettings
 from services.chassis.stopping import Calls
 
-Need = Callable[[], Awaitable[None]]
-"""Returns when a dependency works, raises a MeshError when it does not."""
-
-_PROBE_SECONDS = 1.0
 _ARRIVED_SECONDS = 0.1
 """For calls that have arrived to be begun: gRPC cancels what it has read and not yet handed over when it stops."""
 _FINISH_SHARE = 0.8
@@ -112,6 +108,10 @@ class Server:
         """Have `until_stopped` stop, as a signal does: for what finds that the process cannot go on."""
         self._ending.set()
 
+    def is_ending(self) -> bool:
+        """Tell whether it has been told to stop."""
+        return self._ending.is_set()
+
     async def stop(self) -> None:
         """Say NOT_SERVING first, so that the edge looks elsewhere; then let calls in progress finish, or end them.
 
@@ -134,23 +134,11 @@ class Server:
     async def _probe(self) -> None:
         while True:
             await asyncio.gather(*map(self._look, self._needs))  # a need that hangs delays no other's answer
-            await asyncio.sleep(_PROBE_SECONDS)
+            await asyncio.sleep(PROBE_SECONDS)
 
     async def _look(self, service: str) -> None:
-        await self._health.set(service, await _status(self._needs[service]))
-
-
-async def _status(needs: Sequence[Need]) -> Any:
-    try:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            for need in needs:
-                await need()
-    except (MeshError, TimeoutError):
-        return _NOT_SERVING
-    except Exception:  # noqa: BLE001 - a fault of one need must not stop the probing of all
-        _log.exception("fault of a need")
-        return _NOT_SERVING
-    return _SERVING
+        works = await met(self._needs[service])
+        await self._health.set(service, _SERVING if works else _NOT_SERVING)
 
 
 def _add(add_to_server: Callable[[Any, Any], None], servicer: Any, server: grpc.aio.Server) -> list[str]:

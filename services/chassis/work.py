@@ -21,8 +21,8 @@ from services.chassis.attempts import Attempts
 from services.chassis.bus import Bus
 from services.chassis.errors import Unavailable
 from services.chassis.leftovers import Leftovers
+from services.chassis.needs import Need
 from services.chassis.pull import SUSPECT_TRIES, Delivery, Puller, pulling
-from services.chassis.server import Need
 from services.chassis.subjects import Durable, Stream
 
 MAX_FAILURES = 3

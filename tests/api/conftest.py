@@ -17,14 +17,6 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
     return _read(generate.HERE, "scanmesh", tmp_path_factory.mktemp("api") / "api.binpb")
 
 
-@pytest.fixture(scope="session")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Api:
-    """The messages shared with Envoy."""
-    return _read(
-        generate.HERE / "internal", "scanmesh_envoy", tmp_path_factory.mktemp("envoy") / "envoy.binpb"
-    )
-
-
 def _read(root: Path, package: str, scratch: Path) -> Api:
     options = ["--include_source_info", f"--descriptor_set_out={scratch}"]
     generate.protoc(root, options, generate.sources(root, package))

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from protos import generate
-from tests.edge import dummies, envoys
+from tests.edge import doorkeepers, dummies, envoys
+from tests.edge.doorkeepers import Doorkeeper
 from tests.edge.dummies import Dummy
 from tests.edge.envoys import Change, Edge, Files
 
@@ -55,13 +56,25 @@ def servers() -> Iterator[dict[str, Dummy]]:
         }
 
 
+@pytest.fixture(scope="session")
+def shared_doorkeeper() -> Iterator[Doorkeeper]:
+    with doorkeepers.serving() as doorkeeper:
+        yield doorkeeper
+
+
 @pytest.fixture
 def services(servers: dict[str, Dummy]) -> dict[str, Dummy]:
-    """The dummies, as new; auth knows `dummies.GOOD_KEY` and no other."""
+    """The dummies, as new."""
     for dummy in servers.values():
         dummy.forget()
-    servers["auth"].replies["Check"] = dummies.check
     return servers
+
+
+@pytest.fixture
+def doorkeeper(shared_doorkeeper: Doorkeeper) -> Doorkeeper:
+    """What answers the edge's checks, as new: it knows `doorkeepers.GOOD_KEY` and no other."""
+    shared_doorkeeper.forget()
+    return shared_doorkeeper
 
 
 @pytest.fixture
@@ -76,26 +89,32 @@ def ingest(services: dict[str, Dummy]) -> Dummy:
 
 @pytest.fixture(scope="session")
 def shared_edge(
-    files: Files, servers: dict[str, Dummy], tmp_path_factory: pytest.TempPathFactory
+    files: Files,
+    servers: dict[str, Dummy],
+    shared_doorkeeper: Doorkeeper,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Edge]:
-    with envoys.running(tmp_path_factory.mktemp("edge"), files, _ports(servers)) as edge:
+    upstreams = _ports(servers, shared_doorkeeper)
+    with envoys.running(tmp_path_factory.mktemp("edge"), files, upstreams) as edge:
         yield edge
 
 
 @pytest.fixture
-def edge(shared_edge: Edge, services: dict[str, Dummy]) -> Edge:
-    """The Envoy in front of `services`, address limit off."""
+def edge(shared_edge: Edge, services: dict[str, Dummy], doorkeeper: Doorkeeper) -> Edge:
+    """The Envoy in front of `services` and `doorkeeper`, address limit off."""
     return shared_edge
 
 
 @pytest.fixture
-def start_edge(files: Files, services: dict[str, Dummy], tmp_path: Path) -> EdgeStarter:
+def start_edge(
+    files: Files, services: dict[str, Dummy], doorkeeper: Doorkeeper, tmp_path: Path
+) -> EdgeStarter:
     """Start another Envoy than the shared one; services whose ports are not given are those of the shared one."""
 
     def start(
         *, limit: int = 0, change: Change | None = None, **others: list[int]
     ) -> AbstractContextManager[Edge]:
-        upstreams = {**_ports(services), **others}
+        upstreams = {**_ports(services, doorkeeper), **others}
         return envoys.running(tmp_path, files, upstreams, limit=limit, change=change)
 
     return start
@@ -104,7 +123,7 @@ def start_edge(files: Files, services: dict[str, Dummy], tmp_path: Path) -> Edge
 @pytest.fixture
 def client(edge: Edge) -> Iterator[httpx.Client]:
     """A caller over HTTP/1.1 with a good key."""
-    with edge.client(headers=dummies.GOOD_KEY) as client:
+    with edge.client(headers=doorkeepers.GOOD_KEY) as client:
         yield client
 
 
@@ -122,5 +141,5 @@ def channel(edge: Edge) -> Iterator[grpc.Channel]:
         yield channel
 
 
-def _ports(services: Mapping[str, Dummy]) -> dict[str, list[int]]:
-    return {service: [dummy.port] for service, dummy in services.items()}
+def _ports(services: Mapping[str, Dummy], doorkeeper: Doorkeeper) -> dict[str, list[int]]:
+    return {**{service: [dummy.port] for service, dummy in services.items()}, "auth_check": [doorkeeper.port]}

@@ -20,7 +20,6 @@ from scanmesh.billing.v1 import billing_pb2, usage_pb2
 from scanmesh.enrichment.v1 import enrichment_pb2
 from scanmesh.ingest.v1 import ingest_pb2, query_pb2
 from scanmesh.ratelimit.v1 import limit_pb2, ratelimit_pb2
-from scanmesh_envoy import external_auth_pb2
 
 from services.chassis.server import OPTIONS
 
@@ -35,16 +34,12 @@ FILES = tuple(
         enrichment_pb2,
         billing_pb2,
         usage_pb2,
-        external_auth_pb2,
     )
 )
 """What the dummies can serve; naming the files here also loads them."""
 
-IDENTITY = "token-of-scanner-7"
-"""What the dummy auth puts into x-scanmesh-identity for `GOOD_KEY`."""
-GOOD_KEY = {"x-api-key": "kmp_scanner_1_good"}
-READY = {"auth": "envoy.service.auth.v3.Authorization", "ingest": "scanmesh.ingest.v1.IngestService"}
-"""The health names by which the edge computes /readyz."""
+READY = {"ingest": "scanmesh.ingest.v1.IngestService"}
+"""The health name by which the edge computes /readyz; auth it asks on its port for checks."""
 SERVICES = ("auth", "ingest", "ratelimit", "enrichment", "billing")
 """Who stands behind the edge."""
 
@@ -168,43 +163,3 @@ def hold(event: threading.Event, *, seconds: float) -> Reply:
         event.wait(seconds)
 
     return reply
-
-
-def check(call: Call, _: grpc.ServicerContext) -> Message:
-    """Answer the edge's question as auth does: the good key passes with an identity, all else is refused."""
-    headers = call.request.attributes.request.http.headers
-    if headers.get("x-api-key") == GOOD_KEY["x-api-key"]:
-        return _allowed()
-    return _denied(native=headers.get("content-type", "").startswith("application/grpc"))
-
-
-def _allowed() -> external_auth_pb2.CheckResponse:
-    return external_auth_pb2.CheckResponse(
-        status=status_pb2.Status(),
-        ok_response=external_auth_pb2.OkHttpResponse(headers=[_header("x-scanmesh-identity", IDENTITY)]),
-    )
-
-
-def _denied(*, native: bool) -> external_auth_pb2.CheckResponse:
-    json = (
-        '{"code":16,"message":"no such \\"key\\"","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",'
-        '"reason":"CREDENTIALS_INVALID","domain":"scanmesh.dev","metadata":{}}]}'
-    )
-    return external_auth_pb2.CheckResponse(
-        status=status_pb2.Status(code=grpc.StatusCode.UNAUTHENTICATED.value[0]),
-        denied_response=external_auth_pb2.DeniedHttpResponse(
-            status=external_auth_pb2.HttpStatus(code=401),
-            headers=[
-                _header("www-authenticate", "Bearer"),
-                *([] if native else [_header("content-type", "application/json")]),
-            ],
-            body='no such "key"' if native else json,
-        ),
-    )
-
-
-def _header(key: str, value: str) -> external_auth_pb2.HeaderValueOption:
-    return external_auth_pb2.HeaderValueOption(
-        header=external_auth_pb2.HeaderValue(key=key, value=value),
-        append_action=external_auth_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-    )

@@ -30,6 +30,8 @@ Change = Callable[[dict[str, Any]], None]
 Upstreams = Mapping[str, Sequence[int]]
 """The ports of the replicas of each service."""
 
+REQUESTS = 32
+"""Calls of ingest that may be under way, of premium and of the other lanes."""
 QUICK_LOG = ("--file-flush-interval-msec", "50")
 _START_SECONDS = 20.0
 
@@ -77,6 +79,8 @@ def render(files: Files, upstreams: Upstreams, *, ports: Sequence[int], limit: i
         TLS_CERTIFICATE=json.dumps(str(files.certificate)),
         TLS_KEY=json.dumps(str(files.key)),
         DESCRIPTOR_SET=json.dumps(str(files.descriptors)),
+        STANDARD_REQUESTS=REQUESTS,
+        PREMIUM_REQUESTS=REQUESTS,
         ADDRESS_LIMIT=limit or 1,
         ADDRESS_LIMIT_PERCENT=100 if limit else 0,
         **{f"{service.upper()}_ENDPOINTS": endpoints(replicas) for service, replicas in upstreams.items()},

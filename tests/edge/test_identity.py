@@ -9,13 +9,12 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from google.protobuf.message import Message
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc
-from scanmesh_envoy import external_auth_pb2
 
-from tests.edge import dummies, envoys, statuses
+from tests.edge import doorkeepers, dummies, envoys, statuses
 from tests.edge.conftest import EdgeStarter
-from tests.edge.dummies import Call, Dummy
+from tests.edge.doorkeepers import Answer, Doorkeeper, Question
+from tests.edge.dummies import Dummy
 from tests.edge.envoys import Edge
 from tests.edge.statuses import Refusal
 
@@ -36,7 +35,7 @@ def test_only_auth_writes_an_identity(client: httpx.Client, ingest: Dummy) -> No
     assert client.post("/v1/scans", json={}, headers=FORGED).status_code == httpx.codes.OK
     metadata = ingest.calls[0].metadata
     assert {key: value for key, value in metadata.items() if key.startswith("x-scanmesh-")} == {
-        "x-scanmesh-identity": dummies.IDENTITY
+        "x-scanmesh-identity": doorkeepers.IDENTITY
     }
     assert "forged" not in metadata.values()
     assert metadata["x-envoy-original-method"] == "POST"
@@ -50,9 +49,9 @@ def test_forged_identity_does_not_pass_a_public_route(stranger: httpx.Client, au
 def test_forged_identity_does_not_pass_over_grpc(channel: grpc.Channel, ingest: Dummy) -> None:
     forged = [(key.lower(), b"x" if key.endswith("-bin") else value) for key, value in FORGED.items()]
     stub = ingest_pb2_grpc.IngestServiceStub(channel)
-    stub.SubmitScan(ingest_pb2.SubmitScanRequest(), metadata=(*forged, *dummies.GOOD_KEY.items()))
+    stub.SubmitScan(ingest_pb2.SubmitScanRequest(), metadata=(*forged, *doorkeepers.GOOD_KEY.items()))
     metadata = ingest.calls[0].metadata
-    assert metadata["x-scanmesh-identity"] == dummies.IDENTITY
+    assert metadata["x-scanmesh-identity"] == doorkeepers.IDENTITY
     assert not {"x-scanmesh-company", "x-scanmesh-role-bin"} & set(metadata)
 
 
@@ -77,25 +76,26 @@ def test_a_header_with_an_underscore_is_refused(client: httpx.Client, ingest: Du
 
 
 def test_credentials_stay_at_the_edge(client: httpx.Client, auth: Dummy, ingest: Dummy) -> None:
-    credentials = {"authorization": "Bearer secret", **dummies.GOOD_KEY}
+    credentials = {"authorization": "Bearer secret", **doorkeepers.GOOD_KEY}
     client.post("/v1/scans", json={}, headers=credentials)
     client.post("/v1/sessions", json={}, headers=credentials)
     for call in (ingest.calls[-1], auth.calls[-1]):
         assert not set(credentials) & set(call.metadata)
 
 
-def test_auth_is_told_what_it_needs_and_no_more(client: httpx.Client, auth: Dummy) -> None:
+def test_auth_is_told_what_it_needs_and_no_more(client: httpx.Client, doorkeeper: Doorkeeper) -> None:
     headers = {"authorization": "Bearer b", "cookie": "c=1", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
     client.post("/v1/scans?bulk=true", content=b'{"scanId": "a"}', headers=headers)
-    request = auth.calls[0].request.attributes.request.http
+    [question] = doorkeeper.questions
     told = {"x-api-key", "authorization", "traceparent", "x-request-id", "x-envoy-external-address"}
-    assert set(request.headers) == told
-    assert (request.method, request.path, request.body) == ("POST", "/v1/scans?bulk=true", "")
+    envoys_own = {"host", "content-length", "x-envoy-internal", "x-envoy-expected-rq-timeout-ms"}
+    assert set(question.headers) - envoys_own == told
+    assert (question.method, question.path, question.body) == ("POST", "/v1/scans?bulk=true", "")
 
 
 @pytest.mark.parametrize(("hops", "address"), [(0, "127.0.0.1"), (1, "198.51.100.7")])
 def test_auth_is_told_the_clients_address(
-    start_edge: EdgeStarter, auth: Dummy, hops: int, address: str
+    start_edge: EdgeStarter, doorkeeper: Doorkeeper, hops: int, address: str
 ) -> None:
     """For the companies that allow certain networks only; what a client itself claims does not count."""
 
@@ -104,8 +104,8 @@ def test_auth_is_told_the_clients_address(
 
     claims = {"x-forwarded-for": "203.0.113.9,198.51.100.7", "x-envoy-external-address": "203.0.113.9"}
     with start_edge(change=behind_balancers) as edge:
-        edge.post("/v1/scans", json={}, headers=dummies.GOOD_KEY | claims)
-    assert auth.calls[0].request.attributes.request.http.headers["x-envoy-external-address"] == address
+        edge.post("/v1/scans", json={}, headers=doorkeepers.GOOD_KEY | claims)
+    assert doorkeeper.questions[0].headers["x-envoy-external-address"] == address
 
 
 def test_a_denial_reaches_a_json_caller_in_auths_words(client: httpx.Client, ingest: Dummy) -> None:
@@ -123,21 +123,12 @@ def test_a_denial_reaches_a_native_caller_in_auths_words(channel: grpc.Channel, 
     assert not ingest.calls
 
 
-def test_what_auth_says_of_its_own_trouble_is_passed_on(client: httpx.Client, auth: Dummy) -> None:
-    body = '{"code":14,"message":"no database","details":[]}'
-    retry = external_auth_pb2.HeaderValue(key="retry-after", value="9")
-
-    def unsure(*_: Any) -> Message:
-        answer = external_auth_pb2.CheckResponse()
-        answer.status.code = grpc.StatusCode.UNAVAILABLE.value[0]
-        answer.denied_response.status.code = httpx.codes.SERVICE_UNAVAILABLE
-        answer.denied_response.headers.add().header.MergeFrom(retry)
-        answer.denied_response.body = body
-        return answer
-
-    auth.replies["Check"] = unsure
-    answer = client.post("/v1/scans", json={})
-    assert (answer.status_code, answer.text, answer.headers["retry-after"]) == (503, body, "9")
+def test_auths_own_trouble_closes_the_edge(
+    client: httpx.Client, doorkeeper: Doorkeeper, ingest: Dummy
+) -> None:
+    doorkeeper.reply = lambda _: Answer(503, {"retry-after": "9"}, "no database")
+    assert statuses.from_json(client.post("/v1/scans", json={})) == UNAVAILABLE
+    assert not ingest.calls
 
 
 def test_nothing_of_a_strangers_body_is_read(stranger: httpx.Client) -> None:
@@ -145,32 +136,31 @@ def test_nothing_of_a_strangers_body_is_read(stranger: httpx.Client) -> None:
     assert answer.status_code == httpx.codes.UNAUTHORIZED
 
 
-def test_a_broken_check_closes_the_edge(client: httpx.Client, auth: Dummy, ingest: Dummy) -> None:
-    auth.replies["Check"] = dummies.refuse(grpc.StatusCode.INTERNAL, "INTERNAL", "broken")
+def test_a_broken_check_closes_the_edge(client: httpx.Client, doorkeeper: Doorkeeper, ingest: Dummy) -> None:
+    doorkeeper.reply = lambda _: Answer(500)
     assert statuses.from_json(client.post("/v1/scans", json={})) == UNAVAILABLE
     assert not ingest.calls
 
 
-def test_a_check_that_sets_a_foreign_header_closes_the_edge(
-    client: httpx.Client, auth: Dummy, ingest: Dummy
-) -> None:
-    def overreaching(call: Call, context: grpc.ServicerContext) -> Message:
-        answer: Any = dummies.check(call, context)
-        answer.ok_response.headers[0].header.key = "host"
-        return answer  # type: ignore[no-any-return]
+def test_a_check_sets_no_foreign_header(client: httpx.Client, doorkeeper: Doorkeeper, ingest: Dummy) -> None:
+    def overreaching(question: Question) -> Answer:
+        answer = doorkeepers.check(question)
+        return Answer(answer.status, {**answer.headers, "x-request-id": "auths", "x-scanmesh-role": "admin"})
 
-    auth.replies["Check"] = overreaching
-    assert client.post("/v1/scans", json={}).status_code >= httpx.codes.INTERNAL_SERVER_ERROR
-    assert not ingest.calls
+    doorkeeper.reply = overreaching
+    assert client.post("/v1/scans", json={}).status_code == httpx.codes.OK
+    metadata = ingest.calls[0].metadata
+    assert metadata["x-request-id"] != "auths"
+    assert [key for key in metadata if key.startswith("x-scanmesh-")] == ["x-scanmesh-identity"]
 
 
 def test_without_auth_the_edge_is_closed(start_edge: EdgeStarter, ingest: Dummy) -> None:
-    with start_edge(auth=envoys.free_ports(1)) as edge:
-        answer = edge.post("/v1/scans", json={}, headers=dummies.GOOD_KEY)
-        legacy = edge.post("/api/scan", json={}, headers=dummies.GOOD_KEY)
+    with start_edge(auth_check=envoys.free_ports(1)) as edge:
+        answer = edge.post("/v1/scans", json={}, headers=doorkeepers.GOOD_KEY)
+        legacy = edge.post("/api/scan", json={}, headers=doorkeepers.GOOD_KEY)
         with grpc.insecure_channel(f"127.0.0.1:{edge.port}") as channel:
             call = ingest_pb2_grpc.IngestServiceStub(channel).SubmitScan
-            metadata = tuple(dummies.GOOD_KEY.items())
+            metadata = tuple(doorkeepers.GOOD_KEY.items())
             native = statuses.from_grpc(lambda: call(ingest_pb2.SubmitScanRequest(), metadata=metadata))
     assert statuses.from_json(answer) == UNAVAILABLE
     assert statuses.from_legacy(legacy) == Refusal(
@@ -182,29 +172,34 @@ def test_without_auth_the_edge_is_closed(start_edge: EdgeStarter, ingest: Dummy)
     assert not ingest.calls
 
 
-def test_a_slow_check_closes_the_edge(start_edge: EdgeStarter, auth: Dummy, ingest: Dummy) -> None:
+def test_a_slow_check_closes_the_edge(start_edge: EdgeStarter, doorkeeper: Doorkeeper, ingest: Dummy) -> None:
     def impatient(config: dict[str, Any]) -> None:
         filters = {one["name"]: one for one in envoys.http(config)["http_filters"]}
-        filters["ext_authz"]["typed_config"]["grpc_service"]["timeout"] = "0.1s"
+        filters["ext_authz"]["typed_config"]["http_service"]["server_uri"]["timeout"] = "0.1s"
 
     held = threading.Event()
-    auth.replies["Check"] = dummies.hold(held, seconds=5)
+
+    def slow(question: Question) -> Answer:
+        held.wait(5)
+        return doorkeepers.check(question)
+
+    doorkeeper.reply = slow
     with start_edge(change=impatient) as edge:
-        answer = edge.post("/v1/scans", json={}, headers=dummies.GOOD_KEY)
+        answer = edge.post("/v1/scans", json={}, headers=doorkeepers.GOOD_KEY)
     held.set()
     assert statuses.from_json(answer) == UNAVAILABLE
     assert not ingest.calls
 
 
 def test_a_request_has_one_id_everywhere(
-    client: httpx.Client, auth: Dummy, ingest: Dummy, edge: Edge
+    client: httpx.Client, doorkeeper: Doorkeeper, ingest: Dummy, edge: Edge
 ) -> None:
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
     answer = client.post("/v1/scans", json={}, headers={"traceparent": trace})
     request_id = answer.headers["x-request-id"]
     assert ingest.calls[0].metadata["x-request-id"] == request_id
     assert ingest.calls[0].metadata["traceparent"] == trace
-    assert auth.calls[0].request.attributes.request.http.headers["x-request-id"] == request_id
+    assert doorkeeper.questions[0].headers["x-request-id"] == request_id
     line = _logged(edge, request_id)
     assert (line["status"], line["path"], line["traceparent"]) == (200, "/v1/scans", trace)
 
@@ -217,7 +212,7 @@ def test_the_access_log_holds_no_secret(client: httpx.Client, edge: Edge) -> Non
     _logged(edge, answer.headers["x-request-id"])
     text = edge.log.read_text("utf-8")
     assert "hush" not in text
-    assert dummies.GOOD_KEY["x-api-key"] not in text
+    assert doorkeepers.GOOD_KEY["x-api-key"] not in text
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from scanmesh.auth.v1 import auth_pb2, auth_pb2_grpc
 
-from tests.edge import dummies, statuses
+from tests.edge import doorkeepers, statuses
 from tests.edge.conftest import EdgeStarter
+from tests.edge.doorkeepers import Doorkeeper
 from tests.edge.dummies import Dummy
 from tests.edge.envoys import Edge
 from tests.edge.statuses import Refusal
@@ -36,12 +37,12 @@ def test_public_routes_share_one_limit(limited: Edge, auth: Dummy) -> None:
 
 
 def test_a_credential_does_not_lift_the_limit_of_public_routes(limited: Edge) -> None:
-    with limited.client(headers=dummies.GOOD_KEY) as client:
+    with limited.client(headers=doorkeepers.GOOD_KEY) as client:
         answers = [client.post("/v1/sessions", json={}) for _ in range(LIMIT + 1)]
     assert statuses.from_json(answers[-1]) == LIMITED
 
 
-def test_callers_without_a_credential_are_limited(limited: Edge, auth: Dummy) -> None:
+def test_callers_without_a_credential_are_limited(limited: Edge, doorkeeper: Doorkeeper) -> None:
     with limited.client() as client:
         answers = [client.post("/v1/scans", json={}) for _ in range(LIMIT)]
         refused = client.post("/v1/companies", json={})
@@ -49,7 +50,7 @@ def test_callers_without_a_credential_are_limited(limited: Edge, auth: Dummy) ->
     assert {answer.status_code for answer in answers} == {httpx.codes.UNAUTHORIZED}
     assert statuses.from_json(refused) == LIMITED
     assert statuses.from_legacy(legacy) == Refusal(429, LIMITED.reason, LIMITED.message, None, "1")
-    assert len(auth.calls) == LIMIT
+    assert len(doorkeeper.questions) == LIMIT
 
 
 def test_native_callers_are_told_in_their_form(limited: Edge) -> None:
@@ -62,7 +63,7 @@ def test_native_callers_are_told_in_their_form(limited: Edge) -> None:
 
 
 def test_known_callers_are_not_limited(limited: Edge) -> None:
-    with limited.client(headers=dummies.GOOD_KEY) as client:
+    with limited.client(headers=doorkeepers.GOOD_KEY) as client:
         answers = [client.post("/v1/scans", json={}) for _ in range(3 * LIMIT)]
     assert {answer.status_code for answer in answers} == {httpx.codes.OK}
 

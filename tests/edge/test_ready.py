@@ -5,8 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.edge import dummies, envoys, statuses
+from tests.edge import doorkeepers, dummies, envoys, statuses
 from tests.edge.conftest import EdgeStarter
+from tests.edge.doorkeepers import Doorkeeper
 from tests.edge.dummies import Dummy
 from tests.edge.envoys import Edge, until
 
@@ -19,21 +20,26 @@ def _ready(edge: Edge) -> bool:
 
 
 @pytest.mark.parametrize("service", ["auth", "ingest"])
-def test_readyz_follows_a_service_by_name(
-    start_edge: EdgeStarter, auth: Dummy, ingest: Dummy, service: str
+def test_readyz_follows_what_a_service_says(
+    start_edge: EdgeStarter, doorkeeper: Doorkeeper, ingest: Dummy, service: str
 ) -> None:
-    dummy = {"auth": auth, "ingest": ingest}[service]
+    def be(*, ready: bool) -> None:
+        if service == "auth":
+            doorkeeper.ready = ready
+        else:
+            ingest.be(dummies.READY["ingest"], serving=ready)
+
     with start_edge() as edge:
         until(lambda: _ready(edge), seconds=SECONDS, what="ready at the start")
-        dummy.be(dummies.READY[service], serving=False)
+        be(ready=False)
         try:
             until(lambda: not _ready(edge), seconds=SECONDS, what=f"not ready without {service}")
-            answer = edge.post("/v1/scans", json={}, headers=dummies.GOOD_KEY)
+            answer = edge.post("/v1/scans", json={}, headers=doorkeepers.GOOD_KEY)
             assert answer.status_code == httpx.codes.OK, "a dead dependency does not take the service out"
             assert edge.get("/healthz").status_code == httpx.codes.OK
             assert statuses.from_json(edge.get("/readyz")).retry_delay == "1s"
         finally:
-            dummy.be(dummies.READY[service], serving=True)
+            be(ready=True)
         until(lambda: _ready(edge), seconds=SECONDS, what=f"ready with {service} again")
 
 
@@ -58,4 +64,4 @@ def test_one_replica_is_enough(start_edge: EdgeStarter, ingest: Dummy) -> None:
 
 
 def _accepts(edge: Edge) -> bool:
-    return edge.post("/v1/scans", json={}, headers=dummies.GOOD_KEY).status_code == httpx.codes.OK
+    return edge.post("/v1/scans", json={}, headers=doorkeepers.GOOD_KEY).status_code == httpx.codes.OK

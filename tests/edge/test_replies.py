@@ -12,13 +12,13 @@ import httpx
 import pytest
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc, scan_pb2
 
-from tests.edge import dummies, envoys, statuses
+from tests.edge import doorkeepers, dummies, envoys, statuses
 from tests.edge.conftest import EdgeStarter
 from tests.edge.dummies import Dummy
 from tests.edge.envoys import Edge
 from tests.edge.statuses import Refusal
 
-NATIVE_KEY = tuple(dummies.GOOD_KEY.items())
+NATIVE_KEY = tuple(doorkeepers.GOOD_KEY.items())
 MALFORMED = Refusal(400, "REQUEST_MALFORMED", "malformed request", None, None)
 UNAVAILABLE = Refusal(503, "DEPENDENCY_UNAVAILABLE", "try again later", "1s", "1")
 LATE = Refusal(504, "DEADLINE_EXCEEDED", "no answer in time", "1s", "1")
@@ -98,7 +98,7 @@ def test_headers_too_large_to_be_read_are_refused(client: httpx.Client, headers:
 @pytest.fixture(params=["HTTP/1.1", "HTTP/2"])
 def either_client(edge: Edge, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     h2 = request.param == "HTTP/2"
-    with edge.client(http1=not h2, http2=h2, headers=dummies.GOOD_KEY) as client:
+    with edge.client(http1=not h2, http2=h2, headers=doorkeepers.GOOD_KEY) as client:
         yield client
 
 
@@ -144,7 +144,7 @@ def test_a_native_message_no_service_would_read_is_too_large(
 
 def test_without_the_service_callers_are_told_to_come_back(start_edge: EdgeStarter) -> None:
     with start_edge(ingest=envoys.free_ports(1)) as edge:
-        answer = edge.post("/v1/scans", json={}, headers=dummies.GOOD_KEY)
+        answer = edge.post("/v1/scans", json={}, headers=doorkeepers.GOOD_KEY)
         with grpc.insecure_channel(f"127.0.0.1:{edge.port}") as channel:
             native = _refused(channel)
     assert statuses.from_json(answer) == UNAVAILABLE
@@ -156,7 +156,7 @@ def test_without_the_service_callers_are_told_to_come_back(start_edge: EdgeStart
 def test_a_call_cut_off_by_its_service_may_be_sent_again(start_edge: EdgeStarter) -> None:
     with dummies.serving(dummies.READY["ingest"]) as dying, start_edge(ingest=[dying.port]) as edge:
         dying.replies["SubmitScan"] = lambda *_: dying.die()
-        answer = edge.post("/v1/scans", json={}, headers=dummies.GOOD_KEY)
+        answer = edge.post("/v1/scans", json={}, headers=doorkeepers.GOOD_KEY)
     assert statuses.from_json(answer) == UNAVAILABLE
 
 
@@ -169,8 +169,8 @@ def test_a_service_that_hangs_ends_in_a_deadline(start_edge: EdgeStarter, ingest
     held = threading.Event()
     ingest.replies["SubmitScan"] = ingest.replies["SubmitLegacyScan"] = dummies.hold(held, seconds=5)
     with start_edge(change=impatient) as edge:
-        answer = edge.post("/v1/scans", json={}, headers=dummies.GOOD_KEY)
-        legacy = edge.post("/api/scan", json={}, headers=dummies.GOOD_KEY)
+        answer = edge.post("/v1/scans", json={}, headers=doorkeepers.GOOD_KEY)
+        legacy = edge.post("/api/scan", json={}, headers=doorkeepers.GOOD_KEY)
         with grpc.insecure_channel(f"127.0.0.1:{edge.port}") as channel:
             native = _refused(channel)
         held.set()

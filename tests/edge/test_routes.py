@@ -11,15 +11,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from scanmesh.auth.v1 import auth_pb2
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc, scan_pb2
-from scanmesh_envoy import external_auth_pb2, external_auth_pb2_grpc
 
-from tests.edge import dummies, envoys, statuses
+from tests.edge import doorkeepers, dummies, envoys, statuses
 from tests.edge.conftest import EdgeStarter
+from tests.edge.doorkeepers import Doorkeeper
 from tests.edge.dummies import Dummy
 from tests.edge.envoys import Edge
 from tests.edge.statuses import Refusal
 
-NATIVE_KEY = tuple(dummies.GOOD_KEY.items())
+NATIVE_KEY = tuple(doorkeepers.GOOD_KEY.items())
 NOT_FOUND = Refusal(404, "ROUTE_NOT_FOUND", "no such method and path", None, None)
 UNIMPLEMENTED = Refusal(grpc.StatusCode.UNIMPLEMENTED, "ROUTE_NOT_FOUND", "no such method", None, None)
 
@@ -43,7 +43,7 @@ def test_native_grpc_gets_through(channel: grpc.Channel, ingest: Dummy) -> None:
 
 
 def test_h2c_carries_json(edge: Edge, ingest: Dummy) -> None:
-    with edge.client(http1=False, http2=True, headers=dummies.GOOD_KEY) as client:
+    with edge.client(http1=False, http2=True, headers=doorkeepers.GOOD_KEY) as client:
         answer = client.post("/v1/scans", json={"scanId": "a"})
     assert (answer.http_version, answer.status_code) == ("HTTP/2", httpx.codes.OK)
     assert ingest.calls
@@ -84,7 +84,7 @@ def test_other_methods_and_paths_do_not_exist(
     else:
         assert statuses.from_json(answer) == NOT_FOUND
     assert not ingest.calls
-    assert {call.method for call in auth.calls} <= {"envoy.service.auth.v3.Authorization/Check"}
+    assert not auth.calls
 
 
 def test_a_head_request_leaves_the_connection_usable(client: httpx.Client) -> None:
@@ -92,11 +92,19 @@ def test_a_head_request_leaves_the_connection_usable(client: httpx.Client) -> No
     assert client.post("/v1/scans", json={}).status_code == httpx.codes.OK
 
 
-def test_check_is_not_public(channel: grpc.Channel, auth: Dummy) -> None:
-    check = external_auth_pb2_grpc.AuthorizationStub(channel).Check
-    request = external_auth_pb2.CheckRequest()
-    assert statuses.from_grpc(lambda: check(request, metadata=NATIVE_KEY)) == UNIMPLEMENTED
+@pytest.mark.parametrize("path", ["/envoy.service.auth.v3.Authorization/Check", "/check/v1/scans"])
+def test_check_is_not_public(channel: grpc.Channel, auth: Dummy, doorkeeper: Doorkeeper, path: str) -> None:
+    assert statuses.from_grpc(lambda: _call(channel, path)) == UNIMPLEMENTED
     assert not auth.calls
+    assert not doorkeeper.questions
+
+
+def test_an_unknown_method_is_refused_before_auth_has_to_understand_it(
+    client: httpx.Client, stranger: httpx.Client, doorkeeper: Doorkeeper
+) -> None:
+    for caller in (client, stranger):
+        assert statuses.from_json(caller.request("FOO", "/v1/scans")) == NOT_FOUND
+    assert not doorkeeper.questions
 
 
 def test_reflection_is_not_public(channel: grpc.Channel) -> None:
@@ -113,7 +121,7 @@ def test_grpc_on_an_http_path_is_unimplemented(channel: grpc.Channel, ingest: Du
 
 @pytest.mark.parametrize("path", ["/v1/scans", "/v1/companies", "/api/scan"])
 def test_no_content_type_leads_around_ext_authz(
-    stranger: httpx.Client, auth: Dummy, ingest: Dummy, path: str
+    stranger: httpx.Client, doorkeeper: Doorkeeper, ingest: Dummy, path: str
 ) -> None:
     """Routes take `application/grpc*` for gRPC; the transcoder is stricter and would take some of it for JSON."""
     for content_type in (
@@ -124,7 +132,7 @@ def test_no_content_type_leads_around_ext_authz(
     ):
         stranger.post(path, content=b"{}", headers={"content-type": content_type})
     assert not ingest.calls
-    assert not auth.calls
+    assert not doorkeeper.questions
 
 
 def test_an_rpc_that_is_not_listed_is_reached_by_no_path(start_edge: EdgeStarter, ingest: Dummy) -> None:
@@ -135,7 +143,7 @@ def test_an_rpc_that_is_not_listed_is_reached_by_no_path(start_edge: EdgeStarter
         host["routes"] = [route for route in host["routes"] if route["match"].get("path") != rpc]
 
     with start_edge(change=unlist) as edge:
-        answer = edge.post("/v1/scans", json={}, headers=dummies.GOOD_KEY)
+        answer = edge.post("/v1/scans", json={}, headers=doorkeepers.GOOD_KEY)
         with grpc.insecure_channel(f"127.0.0.1:{edge.port}") as channel:
             refusal = statuses.from_grpc(lambda: _call(channel, rpc))
     assert statuses.from_json(answer) == NOT_FOUND

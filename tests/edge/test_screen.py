@@ -14,8 +14,9 @@ from h2.connection import H2Connection
 from h2.events import StreamEnded
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc, scan_pb2
 
-from tests.edge import dummies, envoys, statuses
+from tests.edge import doorkeepers, envoys, statuses
 from tests.edge.conftest import EdgeStarter
+from tests.edge.doorkeepers import Doorkeeper
 from tests.edge.dummies import Dummy
 from tests.edge.envoys import Edge
 from tests.edge.statuses import Refusal
@@ -23,7 +24,7 @@ from tests.edge.statuses import Refusal
 SUBMIT = "/scanmesh.ingest.v1.IngestService/SubmitScan"
 EMPTY = b"\0" * 5
 """The frame of an empty message."""
-NATIVE = {"content-type": "application/grpc", "te": "trailers", **dummies.GOOD_KEY}
+NATIVE = {"content-type": "application/grpc", "te": "trailers", **doorkeepers.GOOD_KEY}
 CHECKED = [
     ("grpc-timeout", "x"),
     ("grpc-timeout", "5"),
@@ -65,6 +66,29 @@ def test_a_header_grpc_could_not_parse_is_refused(
     answer = native.post(SUBMIT, content=EMPTY, headers={name: value})
     assert statuses.from_headers(answer) == Refusal(3, MALFORMED, "malformed request", None, None)
     assert not ingest.calls
+
+
+ODD = [
+    *[(b"x-api-key", value) for value in (b"a\x01b", b"a\x7fb")],
+    *[(b":path", value) for value in ("/v1/sc\xe4ns".encode(), b"/v1/scans?a=\xff")],
+]
+
+
+@pytest.mark.parametrize(("name", "value"), ODD, ids=range(len(ODD)))
+def test_what_auths_parser_does_not_take_is_refused_in_form(
+    edge: Edge, doorkeeper: Doorkeeper, name: bytes, value: bytes
+) -> None:
+    """Else its 400 would reach the caller."""
+    told = {b":path": b"/v1/scans", b"x-api-key": b"a", name: value}
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=5) as connection:
+        connection.sendall(
+            b"POST %s HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 0\r\nx-api-key: %s\r\n\r\n"
+            % (told[b":path"], told[b"x-api-key"])
+        )
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400"), answer
+    assert b'"reason":"REQUEST_MALFORMED"' in answer
+    assert not doorkeeper.questions
 
 
 @pytest.mark.parametrize(("name", "value"), DROPPED)
@@ -148,7 +172,9 @@ def test_a_compressed_message_arrives(native: httpx.Client, ingest: Dummy) -> No
 def test_a_compressing_client_is_served(channel: grpc.Channel, ingest: Dummy) -> None:
     request = ingest_pb2.SubmitScanRequest(scan=scan_pb2.Scan(scan_id="a" * 1000))
     submit = ingest_pb2_grpc.IngestServiceStub(channel).SubmitScan
-    submit(request, metadata=tuple(dummies.GOOD_KEY.items()), compression=grpc.Compression.Gzip, timeout=5)
+    submit(
+        request, metadata=tuple(doorkeepers.GOOD_KEY.items()), compression=grpc.Compression.Gzip, timeout=5
+    )
     assert ingest.calls[0].request == request
 
 
@@ -223,8 +249,9 @@ def test_an_escaped_colon_is_one(
     assert auth.calls[-1].request.page_token == "a:b&"
 
 
-def test_an_escaped_colon_opens_no_route(stranger: httpx.Client, auth: Dummy) -> None:
+def test_an_escaped_colon_opens_no_route(stranger: httpx.Client, auth: Dummy, doorkeeper: Doorkeeper) -> None:
     """The route is chosen anew: what is asked without a credential is what is called."""
     answer = stranger.post("/v1/companies/7/scanners/s1%3ArotateApiKey", json={})
     assert answer.status_code == httpx.codes.UNAUTHORIZED
-    assert {call.method for call in auth.calls} == {"envoy.service.auth.v3.Authorization/Check"}
+    assert not auth.calls
+    assert len(doorkeeper.questions) == 1

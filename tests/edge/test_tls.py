@@ -10,7 +10,7 @@ import httpx
 import pytest
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc
 
-from tests.edge import dummies, statuses
+from tests.edge import doorkeepers, statuses
 from tests.edge.dummies import Dummy
 from tests.edge.envoys import Edge, Files
 
@@ -19,7 +19,7 @@ from tests.edge.envoys import Edge, Files
 def test_json_over_tls(edge: Edge, files: Files, ingest: Dummy, *, h2: bool) -> None:
     trust = ssl.create_default_context(cafile=str(files.certificate))
     with httpx.Client(base_url=f"https://127.0.0.1:{edge.tls_port}", verify=trust, http2=h2) as client:
-        answer = client.post("/v1/scans", json={"scanId": "a"}, headers=dummies.GOOD_KEY)
+        answer = client.post("/v1/scans", json={"scanId": "a"}, headers=doorkeepers.GOOD_KEY)
         unknown = client.get("/nope")
     assert (answer.http_version, answer.status_code) == ("HTTP/2" if h2 else "HTTP/1.1", httpx.codes.OK)
     assert statuses.from_json(unknown).reason == "ROUTE_NOT_FOUND"
@@ -30,7 +30,7 @@ def test_native_grpc_over_tls(edge: Edge, files: Files, ingest: Dummy) -> None:
     credentials = grpc.ssl_channel_credentials(files.certificate.read_bytes())
     with grpc.secure_channel(f"127.0.0.1:{edge.tls_port}", credentials) as channel:
         stub = ingest_pb2_grpc.IngestServiceStub(channel)
-        stub.SubmitScan(ingest_pb2.SubmitScanRequest(), metadata=tuple(dummies.GOOD_KEY.items()))
+        stub.SubmitScan(ingest_pb2.SubmitScanRequest(), metadata=tuple(doorkeepers.GOOD_KEY.items()))
     assert ingest.calls
 
 

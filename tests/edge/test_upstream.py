@@ -8,13 +8,14 @@ import grpc
 import httpx
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc
 
-from tests.edge import dummies, envoys, statuses
+from tests.edge import doorkeepers, dummies, envoys, statuses
 from tests.edge.conftest import EdgeStarter
+from tests.edge.doorkeepers import Doorkeeper
 from tests.edge.dummies import Dummy
 from tests.edge.envoys import Edge, until
 
 CALLS = 20
-NATIVE_KEY = tuple(dummies.GOOD_KEY.items())
+NATIVE_KEY = tuple(doorkeepers.GOOD_KEY.items())
 
 
 def _without_health_checks(config: dict[str, Any]) -> None:
@@ -46,9 +47,9 @@ def test_a_dead_replica_is_stepped_over(start_edge: EdgeStarter, ingest: Dummy) 
     assert len(ingest.calls) == CALLS
 
 
-def test_a_dead_replica_of_auth_is_stepped_over(start_edge: EdgeStarter, auth: Dummy) -> None:
-    ports = [*envoys.free_ports(1), auth.port]
-    with start_edge(auth=ports, change=_without_health_checks) as edge:
+def test_a_dead_replica_of_auth_is_stepped_over(start_edge: EdgeStarter, doorkeeper: Doorkeeper) -> None:
+    ports = [*envoys.free_ports(1), doorkeeper.port]
+    with start_edge(auth_check=ports, change=_without_health_checks) as edge:
         answers = [_post(edge) for _ in range(CALLS)]
     assert {answer.status_code for answer in answers} == {httpx.codes.OK}
 
@@ -74,6 +75,29 @@ def test_a_stopping_replica_is_not_asked(start_edge: EdgeStarter, ingest: Dummy)
             return not stopping.calls
 
         until(left_alone, seconds=5, what="calls go to the other replica")
+
+
+def test_a_stopping_replica_of_auth_is_not_asked(start_edge: EdgeStarter, doorkeeper: Doorkeeper) -> None:
+    with (
+        doorkeepers.serving() as stopping,
+        start_edge(auth_check=[stopping.port, doorkeeper.port]) as edge,
+    ):
+        stopping.live = False
+
+        def left_alone() -> bool:
+            stopping.questions.clear()
+            assert {_post(edge).status_code for _ in range(4)} == {httpx.codes.OK}
+            return not stopping.questions
+
+        until(left_alone, seconds=5, what="checks go to the other replica")
+
+
+def test_a_connection_that_auth_closes_costs_no_call(start_edge: EdgeStarter) -> None:
+    """A replica that stops closes what it kept open, under a question now and then."""
+    with doorkeepers.serving() as closing, start_edge(auth_check=[closing.port]) as edge:
+        closing.hangs_up = 2
+        assert _post(edge).status_code == httpx.codes.OK
+        assert len(closing.questions) == 3
 
 
 def test_what_a_stopping_replica_had_not_begun_goes_to_the_other(
@@ -104,4 +128,4 @@ def test_replicas_share_the_calls(start_edge: EdgeStarter, ingest: Dummy) -> Non
 
 
 def _post(edge: Edge) -> httpx.Response:
-    return edge.post("/v1/scans", json={}, headers=dummies.GOOD_KEY)
+    return edge.post("/v1/scans", json={}, headers=doorkeepers.GOOD_KEY)

@@ -12,7 +12,6 @@ from pathlib import Path
 import grpc
 import pytest
 import scanmesh
-import scanmesh_envoy.external_auth_pb2
 from google.api import annotations_pb2
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
@@ -25,7 +24,6 @@ INTERNAL = {
     "/scanmesh.ratelimit.v1.RateLimitService/Spend",
     "/scanmesh.ratelimit.v1.RateLimitService/Refund",
     "/scanmesh.billing.v1.UsageService/GetLedgerTotal",
-    "/envoy.service.auth.v3.Authorization/Check",
 }
 
 
@@ -34,7 +32,6 @@ def _files() -> Iterator[FileDescriptor]:
     for path in sorted(root.rglob("*_pb2.py")):
         module = ".".join((root.name, *path.relative_to(root).with_suffix("").parts))
         yield importlib.import_module(module).DESCRIPTOR
-    yield scanmesh_envoy.external_auth_pb2.DESCRIPTOR
 
 
 METHODS: dict[str, MethodDescriptor] = {

@@ -12,9 +12,7 @@ import math
 import signal
 from collections.abc import Mapping, Sequence
 
-import grpc
-
-from benchmarks.bench.checks import Checks, connected, lookups
+from benchmarks.bench.checks import Checks, addresses, connected, lookups
 from benchmarks.bench.latency import p99_ms
 from benchmarks.bench.pulse import spans
 from benchmarks.bench.row import NOT_REACHED, Reading
@@ -36,14 +34,15 @@ _LOOK_SECONDS = 0.05
 async def measure(stage: Stage) -> Mapping[str, Reading]:
     """Measure both."""
     company, _ = await stage.company("identity")
+    [auth] = await addresses(stage.description)
     keys = await _keys(company)
     calls = [keys[number % len(keys)] for number in range(round(stage.extent.latency * _MEMORY_PER_SECOND))]
-    async with connected(_address(stage)) as checks:
+    async with connected(auth) as checks:
         for key in keys:  # one by one: in a crowd some would wait too long for Valkey, and not get there
             await _let_in(checks, key)
         memory = await _measured(stage, checks, calls, "memory", _MEMORY_PER_SECOND)
     await _kill_auth(stage)
-    async with connected(_address(stage)) as checks:
+    async with connected(auth) as checks:
         await _until_heard(checks, stage)
         valkey = await _measured(stage, checks, keys, "shared", _VALKEY_PER_SECOND)
     return {"identity_memory_p99_ms": memory, "identity_valkey_p99_ms": valkey}
@@ -66,7 +65,7 @@ async def _measured(
 async def _let_in(checks: Checks, api_key: str) -> bool:
     try:
         return await checks.lets_in(api_key)
-    except grpc.aio.AioRpcError:  # not answered in time, or not there yet
+    except (OSError, asyncio.IncompleteReadError):  # not answered in time, or not there yet
         return False
 
 
@@ -99,7 +98,3 @@ async def _until_heard(checks: Checks, stage: Stage) -> None:
         while (await lookups(stage.description))["memory"] == before["memory"]:
             await _let_in(checks, api_key)
             await asyncio.sleep(_LOOK_SECONDS)
-
-
-def _address(stage: Stage) -> str:
-    return str(stage.description["services"]["auth"][0])

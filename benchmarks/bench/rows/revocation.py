@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
-from benchmarks.bench.checks import Checks, connected
+from benchmarks.bench.checks import Checks, addresses, connected
 from benchmarks.bench.latency import p99_ms
 from benchmarks.bench.row import Reading
 from benchmarks.bench.stage import Stage
@@ -28,9 +28,10 @@ class NotLetIn(Exception):
 async def measure(stage: Stage) -> Mapping[str, Reading]:
     """Measure it; the mesh of this stage has two replicas."""
     company, _ = await stage.company("revocation")
-    addresses = stage.description["services"]["auth"]
     async with AsyncExitStack() as stack:
-        replicas = [await stack.enter_async_context(connected(address)) for address in addresses]
+        replicas = [
+            await stack.enter_async_context(connected(each)) for each in await addresses(stage.description)
+        ]
         taken = [await _sample(company, replicas) for _ in range(stage.extent.revocations)]
     return {"revocation_p99_ms": Reading(p99_ms(taken), note=f"{len(taken)} keys, {len(replicas)} replicas")}
 

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import grpc
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from grpc_status import rpc_status
 from scanmesh.auth.v1 import auth_pb2, auth_pb2_grpc
-from scanmesh_envoy import external_auth_pb2 as envoy
-from scanmesh_envoy import external_auth_pb2_grpc as envoy_grpc
+from yarl import URL
 
 from services.auth import cache
 from services.auth.__main__ import Outside, assembled
+from services.auth.check import Answer
+from services.auth.check_server import CHECK, LIVE, READY
 from services.auth.passwords import Passwords
 from services.auth.settings import Settings
 from services.chassis import database, errors, identity
@@ -76,11 +78,12 @@ class Replica:
         self, site: Site, channel: grpc.aio.Channel, db: database.Database, clock: SettableClock
     ) -> None:
         self.db = db
+        self.edge: aiohttp.ClientSession
+        self.checks_port: int
         self.stop: Callable[[], Awaitable[None]]
         self._signer = site.signer
         self._verifier = Verifier.from_jwks(site.signer.jwks())
         self._clock = clock
-        self._check = envoy_grpc.AuthorizationStub(channel)
         self.sessions = auth_pb2_grpc.SessionServiceStub(channel)
         self.companies = auth_pb2_grpc.CompanyServiceStub(channel)
         self.users = auth_pb2_grpc.UserServiceStub(channel)
@@ -127,13 +130,22 @@ class Replica:
             auth_pb2.CreateSessionRequest(email=email, password=password)
         )
 
-    async def check(self, address: str = "192.0.2.1", **headers: str) -> envoy.CheckResponse:
+    async def check(self, address: str = "192.0.2.1", **headers: str) -> Answer:
         """Ask as the edge does; `x_api_key` stands for `x-api-key`."""
-        request = envoy.CheckRequest()
-        request.attributes.source.address.socket_address.address = address
-        for name, value in headers.items():
-            request.attributes.request.http.headers[name.replace("_", "-")] = value
-        return await self._check.Check(request)
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.ask(f"{CHECK}/v1/scans", {"x-envoy-external-address": address, **told})
+
+    async def ask(self, path: str, headers: Any = (), *, method: str = "POST") -> Answer:
+        """Ask whatever it is on the port for checks."""
+        async with self.edge.request(method, URL(path, encoded=True), headers=headers) as response:
+            answered = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, answered, await response.text())
+
+    async def is_live(self) -> bool:
+        return (await self.ask(LIVE, method="GET")).status == 200
+
+    async def is_ready(self) -> bool:
+        return (await self.ask(READY, method="GET")).status == 200
 
     async def identity_of(self, **headers: str) -> Identity:
         """Answer whom a request with these headers is let in as.
@@ -142,29 +154,27 @@ class Replica:
             Refused: it is not let in.
         """
         answer = await self.check(**headers)
-        if answer.status.code != 0:
+        if answer.status != 200:
             raise Refused(answer)
         return self._verifier.verify(token(answer), self._clock())
 
     async def admits(self, api_key: str) -> bool:
         """Tell whether a scanner with this key is let in."""
-        return (await self.check(x_api_key=api_key)).status.code == 0
+        return (await self.check(x_api_key=api_key)).status == 200
 
 
 class Refused(Exception):
     """A request was not let in."""
 
 
-def token(answer: envoy.CheckResponse) -> str:
+def token(answer: Answer) -> str:
     """Answer the identity token of a request that was let in."""
-    (header,) = answer.ok_response.headers
-    return str(header.header.value)
+    return answer.headers[identity.METADATA_KEY]
 
 
-def denied(answer: envoy.CheckResponse) -> tuple[int, str]:
+def denied(answer: Answer) -> tuple[int, str]:
     """Answer the HTTP status and the reason of a request that was not let in over HTTP."""
-    body = json.loads(answer.denied_response.body)
-    return answer.denied_response.status.code, body["details"][0]["reason"]
+    return answer.status, json.loads(answer.body)["details"][0]["reason"]
 
 
 async def failure(call: Any) -> MeshError:
@@ -184,11 +194,14 @@ async def running(
     async with (
         database.connected(site.settings.database_url) as db,
         cache.connected(site.settings.valkey_url) as shared,
-        assembled(site.settings, Outside(db, shared, bus, plans, passwords, clock)) as server,  # type: ignore[arg-type]
+        assembled(site.settings, Outside(db, shared, bus, plans, passwords, clock)) as auth,  # type: ignore[arg-type]
+        aiohttp.ClientSession(f"http://127.0.0.1:{auth.checks.port}") as edge,
     ):
-        await server.start()
+        await auth.server.start()
         try:
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-                yield Replica(site, channel, db, clock)
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{auth.server.port}") as channel:
+                replica = Replica(site, channel, db, clock)
+                replica.edge, replica.checks_port = edge, auth.checks.port
+                yield replica
         finally:
-            await server.stop()
+            await auth.server.stop()

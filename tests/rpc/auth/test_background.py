@@ -70,10 +70,10 @@ async def started(site, clock, bus, plans, passwords):
         async with (
             database.connected(site.settings.database_url) as db,
             cache.connected(site.settings.valkey_url) as shared,
-            assembled(site.settings, Outside(db, shared, bus, plans, passwords, clock)) as server,
+            assembled(site.settings, Outside(db, shared, bus, plans, passwords, clock)) as auth,
         ):
-            assembling.set_result((server, db))
-            await server.until_stopped()
+            assembling.set_result((auth.server, db))
+            await auth.server.until_stopped()
 
     running = asyncio.create_task(run())
     server, db = await assembling

@@ -7,7 +7,7 @@ from typing import Any
 
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc
 
-from services.chassis.server import Need
+from services.chassis.needs import Need
 from tests.servers.rpc import Added
 
 NAME = "scanmesh.ingest.v1.IngestService"

@@ -30,8 +30,7 @@ def files() -> list[FileDescriptor]:
         for path in Path(root).rglob("*_pb2.py")
     ]
     ours = [importlib.import_module(name).DESCRIPTOR for name in modules]
-    envoys = importlib.import_module("scanmesh_envoy.external_auth_pb2").DESCRIPTOR
-    return [*ours, envoys, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR]
+    return [*ours, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR]
 
 
 def rpcs() -> set[str]:
@@ -169,4 +168,4 @@ def test_what_asks_for_no_identity_is_only_what_the_contract_leaves_open() -> No
         "Watch",
         "List",
     }
-    assert internal == {"Check", "Spend", "Refund", "GetLedgerTotal", "ServerReflectionInfo"}
+    assert internal == {"Spend", "Refund", "GetLedgerTotal", "ServerReflectionInfo"}
