@@ -9,6 +9,8 @@ import secrets
 import time
 from uuid import UUID
 
+from asyncpg.pgproto import pgproto
+
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
 
@@ -18,6 +20,15 @@ def uuid7() -> UUID:
     milliseconds = time.time_ns() // 1_000_000
     random_a = secrets.randbits(12) << 64
     return UUID(int=milliseconds << 80 | _VERSION | random_a | _VARIANT | secrets.randbits(62))
+
+
+def parse(text: str) -> UUID:
+    """Read a UUID; for every scan of a message, which the standard library takes ten times as long for.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return pgproto.UUID(text)
 
 
 def message_id() -> str:

@@ -59,11 +59,16 @@ def derive(event: Recorded, source: Source, stored: Iterable[Result]) -> Told:
 
 def rendered(result: Result) -> enrichment_pb2.Enrichment:
     """Answer a result that did not fail as the contract writes it."""
-    enrichment = enrichment_pb2.Enrichment.FromString(result.result or b"")
-    enrichment.scan_id = str(result.scan_id)
-    enrichment.kind = result.kind
-    enrichment.enrich_time.CopyFrom(wire.timestamp(result.enrich_time))
+    enrichment = enrichment_pb2.Enrichment()
+    _write(result, enrichment)
     return enrichment
+
+
+def _write(result: Result, into: enrichment_pb2.Enrichment) -> None:
+    into.MergeFromString(result.result or b"")
+    into.scan_id = str(result.scan_id)
+    into.kind = result.kind
+    into.enrich_time.CopyFrom(wire.timestamp(result.enrich_time))
 
 
 def unreadable(payload: bytes, source: Source, *, message_id: str, tries: int, now: datetime) -> Outgoing:
@@ -88,11 +93,9 @@ def _enriched(event: Recorded, source: Source, part: int, won: Sequence[Won]) ->
         message = events_pb2.ScansEnriched(
             event_id=str(event_id),
             company_id=company_id,
-            scans=[
-                events_pb2.ScanEnriched(scanner_id=str(scan.scanner_id), enrichment=rendered(result))
-                for scan, result in of_company
-            ],
         )
+        for scan, result in of_company:
+            _write(result, message.scans.add(scanner_id=str(scan.scanner_id)).enrichment)
         yield _outgoing(scan_enriched(source.kind, company_id), message, message.event_id)
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from google.protobuf.message import DecodeError
 from scanmesh.ingest.v1 import events_pb2, scan_pb2
 
+from services.chassis import ids
 from services.chassis.subjects import Kind, Lane
 
 DERIVATION_VERSION = 1
@@ -102,7 +103,7 @@ def _scans(submission: events_pb2.RecordedSubmission) -> Iterator[RecordedScan]:
     for each in submission.scans:
         yield RecordedScan(
             company_id=submission.company_id,
-            scan_id=UUID(each.scan.scan_id),
+            scan_id=ids.parse(each.scan.scan_id),
             index=each.index,
             scanner_id=scanner_id,
             region=submission.region,

@@ -14,6 +14,7 @@ from uuid import UUID
 from google.protobuf.message import DecodeError
 from scanmesh.ingest.v1 import events_pb2, scan_pb2
 
+from services.chassis import ids
 from services.chassis.errors import Unavailable
 from services.chassis.subjects import Kind, Lane, scan_accepted
 from services.ingest.digest import digest
@@ -104,7 +105,7 @@ def _scans(body: events_pb2.ScansAccepted) -> Iterator[AcceptedScan]:
             yield AcceptedScan(
                 index,
                 submission.company_id,
-                UUID(scan.scan_id),
+                ids.parse(scan.scan_id),
                 scanner_id,
                 submission.region,
                 accept_time,
