@@ -169,4 +169,4 @@ def test_what_asks_for_no_identity_is_only_what_the_contract_leaves_open() -> No
         "Watch",
         "List",
     }
-    assert internal == {"Check", "Spend", "Refund", "GetLedgerTotal", "ServerReflectionInfo"}
+    assert internal == {"Check", "Spend", "SpendMany", "Refund", "GetLedgerTotal", "ServerReflectionInfo"}
