@@ -161,15 +161,20 @@ async def errors(call: Call) -> AsyncIterator[None]:
     """Turn what the handler raised into a status with details; what nobody typed leaves as INTERNAL."""
     try:
         yield
-    except MeshError as error:
-        call.error = error
     except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
         raise  # gRPC's own ways to end a call
-    except Exception:  # noqa: BLE001 - the one place that may: an unknown fault is still answered, typed
-        _log.exception("fault", extra={"method": call.method})
-        call.error = Internal("internal error")
+    except Exception as error:  # noqa: BLE001 - the one place that may: an unknown fault is still answered, typed
+        call.error = typed(error)
     if call.error is not None:
         await call.context.abort(call.error.code, call.error.message, trailing_metadata(call.error))
+
+
+def typed(error: Exception) -> MeshError:
+    """Answer the error that a caller is told; what nobody typed is logged, and is INTERNAL."""
+    if isinstance(error, MeshError):
+        return error
+    _log.error("fault", exc_info=error)
+    return Internal("internal error")
 
 
 @asynccontextmanager

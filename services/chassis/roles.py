@@ -124,7 +124,11 @@ _TABLE: dict[str, dict[str, Rule]] = {
         "SetLimitOverride": PLATFORM_ON_COMPANY,
         "DeleteLimitOverride": PLATFORM_ON_COMPANY,
     },
-    "scanmesh.ratelimit.v1.RateLimitService": {"Spend": INTERNAL, "Refund": INTERNAL},
+    "scanmesh.ratelimit.v1.RateLimitService": {
+        "Spend": INTERNAL,
+        "SpendMany": INTERNAL,
+        "Refund": INTERNAL,
+    },
     "scanmesh.enrichment.v1.EnrichmentService": {
         "GetEnrichment": QUERY_OR_OWN_SCANS,
         "ParseBarcode": SCANNER_OR_OPERATOR,

@@ -26,6 +26,7 @@ from services.ingest.errands import Errands
 from services.ingest.in_flight import InFlight
 from services.ingest.limiter import Limiter
 from services.ingest.publisher import ScanPublisher
+from services.ingest.ratelimit import RateLimit
 from services.ingest.recording import recording
 from services.ingest.servicer import IngestServicer
 from services.ingest.servicer_scan import Books, ScanServicer
@@ -77,8 +78,8 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
     """Put the service together, not started yet, with its background work running."""
     nats, now = outside.nats, outside.now
     backlog, plans = Backlog(nats), Plans(nats)
-    limits = ratelimit_pb2_grpc.RateLimitServiceStub(outside.ratelimit)
-    limiter = Limiter(limits, outside.errands, now, Breaker(), plans.of)
+    ratelimit = RateLimit(ratelimit_pb2_grpc.RateLimitServiceStub(outside.ratelimit), Breaker())
+    limiter = Limiter(ratelimit, outside.errands, now, plans.of)
     publisher = ScanPublisher(nats, InFlight(settings.max_in_flight_bytes))
     room = Room(Shedder(settings.shed_rate), backlog)
     acceptor = Acceptor(room, limiter, publisher, outside.errands, plans.of)

@@ -1,7 +1,8 @@
 """Asks `ratelimit` how many scans may be accepted, or decides alone when there is no answer.
 
-Requests of one scanner that come while an answer is on its way ask the next time together: what is granted goes to
-them in the order they came.
+Requests wait a few milliseconds for each other. Those of one scanner make one spend: what is granted goes to them in
+the order they came; while its answers are on their way, its next ones wait, and nobody else's. The spends of all
+scanners that are ready then go in one call (`ratelimit`).
 
 A limiter that is away must not stop scans: within 0.3 seconds this process' own buckets take its place,
 and after a few failures they are asked first for a while. They know no quota but that of a subscription that has
@@ -11,51 +12,38 @@ ended, which is none; what they let through is in the ledger, and the quota find
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import partial
 
-from scanmesh.ratelimit.v1 import ratelimit_pb2, ratelimit_pb2_grpc
+from scanmesh.ratelimit.v1 import ratelimit_pb2
 
 from services.chassis import deadline, ids, telemetry
-from services.chassis.batcher import Batcher
+from services.chassis.batcher import Batcher, Gathering
 from services.chassis.clock import Clock
-from services.chassis.errors import DeadlineExceeded, MeshError, Reason, Unavailable
+from services.chassis.errors import DeadlineExceeded, Reason
 from services.chassis.identity import Identity
 from services.chassis.plans import Plan
 from services.ingest import grants
 from services.ingest.batch import MAX_SCANS
-from services.ingest.breaker import Breaker
 from services.ingest.errands import Errands
 from services.ingest.grants import Grant, Refusal, Refusing, Spend
 from services.ingest.local_buckets import LocalBuckets
+from services.ingest.ratelimit import CALL_SECONDS, RateLimit
 from services.ingest.shedding import Overloaded
 
-CALL_SECONDS = 0.25
-"""The longest that a call takes (DESIGN section 7), both tries together."""
-FIRST_TRY_SECONDS = 0.15
-"""Thirty times what a spend takes, and enough for it to ask the ledger: a replica that has said nothing by then hangs,
-and another one is asked."""
-_SECOND_TRY_SECONDS = CALL_SECONDS - FIRST_TRY_SECONDS
 _WAIT_SECONDS = CALL_SECONDS + 0.05
 """The longest that a request waits, for the calls before its own as well."""
-_CALLS_AT_ONCE = 2
-"""For one scanner."""
-_REFUND_SECONDS = 2.0
+_SPENDS_AT_ONCE = 2
+"""Of one scanner."""
 _GATHER_SECONDS = 0.010
-"""How long the first of them waits for others."""
-_ALARM_SECONDS = 10.0
+"""How long the first of some requests, of whatever scanners, waits for others."""
 _UNEXPLAINED = Refusal(Reason.RATE_LIMITED, "unknown", timedelta(seconds=1))
 """For a service that grants less and names no limit: the scans must come again all the same."""
 
-_log = logging.getLogger(__name__)
 _fallbacks = telemetry.meter(__name__).create_counter(
     "ingest.limiter_fallbacks", description="requests that this process' own buckets decided"
-)
-_lost_refunds = telemetry.meter(__name__).create_counter(
-    "ingest.lost_refunds", description="scans not stored that the service could not be told of"
 )
 
 
@@ -77,20 +65,18 @@ class Limiter:
 
     def __init__(
         self,
-        service: ratelimit_pb2_grpc.RateLimitServiceAsyncStub,
+        service: RateLimit,
         errands: Errands,
         clock: Clock,
-        breaker: Breaker,
         plan_of: Callable[[int], Plan],
     ) -> None:
         self._service = service
         self._errands = errands
         self._clock = clock
-        self._breaker = breaker
         self._plan_of = plan_of
         self._local = LocalBuckets()
+        self._gathering = Gathering(_GATHER_SECONDS)
         self._callers: dict[Identity, Batcher[_Ask, Grant | None]] = {}
-        self._next_alarm = 0.0
 
     async def spend(self, identity: Identity, cost: int) -> Grant:
         """Spend for `cost` scans of one caller, at least one, or for as many as the limits have left.
@@ -116,7 +102,7 @@ class Limiter:
             request = ratelimit_pb2.RefundRequest(
                 spend_id=grant.spend.spend_id, company_id=identity.company_id, count=count
             )
-            self._errands.begin(self._refund(request))
+            self._errands.begin(self._service.refund(request))
 
     async def _together(self, identity: Identity, cost: int) -> Grant | None:
         """Ask with whoever else asks for the same scanner; None without an answer, in time for this caller."""
@@ -125,8 +111,8 @@ class Limiter:
             caller = self._callers[identity] = Batcher(
                 partial(self._spend, identity),
                 max_weight=MAX_SCANS,
-                at_once=_CALLS_AT_ONCE,
-                gather=_GATHER_SECONDS,
+                at_once=_SPENDS_AT_ONCE,
+                gathering=self._gathering,
                 when_idle=partial(self._callers.pop, identity, None),
             )
         ask = _Ask(cost)
@@ -147,14 +133,11 @@ class Limiter:
             self.settle(identity, ask.grant, 0)
 
     async def _spend(self, identity: Identity, asks: Sequence[_Ask]) -> Sequence[Grant | None]:
-        if not self._breaker.lets_ask():
-            return [None] * len(asks)
-        deadline.begin(CALL_SECONDS)  # of its own: it is for several requests
         for ask in asks:
             ask.sent = True
         spend = Spend(ids.message_id(), len(asks))
         costs = [ask.cost for ask in asks]
-        answer = await self._ask(_request(spend.spend_id, identity, sum(costs)))
+        answer = await self._service.spend(_request(spend.spend_id, identity, sum(costs)))
         if answer is None:
             return [None] * len(asks)
         self._local.learn(identity, {limit.name: limit.limit for limit in answer.limits})
@@ -164,28 +147,6 @@ class Limiter:
             self._leave_charged(identity, ask)
         return given
 
-    async def _ask(self, request: ratelimit_pb2.SpendRequest) -> ratelimit_pb2.SpendResponse | None:
-        """Answer what the service says; None if it does not."""
-        try:
-            answer = await self._ask_twice(request)
-        except (Unavailable, DeadlineExceeded) as error:
-            self._breaker.failed()
-            self._alarm(error)
-            return None
-        except MeshError as error:  # a fault of this request: it must not open the limits of the others
-            self._breaker.worked()
-            self._alarm(error)
-            return None
-        self._breaker.worked()
-        return answer
-
-    async def _ask_twice(self, request: ratelimit_pb2.SpendRequest) -> ratelimit_pb2.SpendResponse:
-        """Ask one replica and, if it fails, the next one: under one id, both together spend once."""
-        try:
-            return await self._service.Spend(request, timeout=FIRST_TRY_SECONDS)
-        except (Unavailable, DeadlineExceeded):
-            return await self._service.Spend(request, timeout=_SECOND_TRY_SECONDS)
-
     def _alone(self, identity: Identity, cost: int) -> Grant:
         _fallbacks.add(1)
         now = self._clock()
@@ -193,20 +154,6 @@ class Limiter:
             return Grant(None, 0, now, grants.ended(now))
         granted, refusing = self._local.spend(identity, cost, now)
         return Grant(None, granted, now, grants.refusal(refusing))
-
-    def _alarm(self, error: MeshError) -> None:
-        now = asyncio.get_running_loop().time()
-        if now >= self._next_alarm:
-            self._next_alarm = now + _ALARM_SECONDS
-            _log.warning("limits are kept by this process alone", extra={"error": repr(error)})
-
-    async def _refund(self, request: ratelimit_pb2.RefundRequest) -> None:
-        deadline.begin(_REFUND_SECONDS)  # of its own: the request that spent may be over
-        try:
-            await self._service.Refund(request)
-        except MeshError as error:
-            _lost_refunds.add(request.count)
-            _log.info("a refund is lost", extra={"error": repr(error)})
 
 
 def _request(spend_id: str, identity: Identity, cost: int) -> ratelimit_pb2.SpendRequest:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 from scanmesh.ratelimit.v1 import ratelimit_pb2, ratelimit_pb2_grpc
 
-from services.chassis import wire
+from services.chassis import interceptors, wire
+from services.chassis.errors import to_status
 from services.chassis.fields import Problems, check_text, resource_id
 from services.ratelimit import quota
 from services.ratelimit.buckets import Buckets
@@ -18,6 +20,8 @@ from services.ratelimit.spending import Spending
 _MAX_SPEND_ID = 64
 _MAX_COST = 1_000
 """The most scans of one request (CONTRACT section 1), and of several together."""
+_MAX_SPENDS = 128
+"""In one call: as many as go to Valkey together (`valkey.Line`)."""
 
 
 class RateLimitServicer(ratelimit_pb2_grpc.RateLimitServiceServicer):
@@ -28,12 +32,16 @@ class RateLimitServicer(ratelimit_pb2_grpc.RateLimitServiceServicer):
         self._buckets = buckets
 
     async def Spend(self, request: ratelimit_pb2.SpendRequest, context: Any) -> ratelimit_pb2.SpendResponse:
-        decision = await self._spending.spend(*_parse_spend(request))
-        return ratelimit_pb2.SpendResponse(
-            granted=decision.granted,
-            accept_time=wire.timestamp(decision.accept_time),
-            limits=[_render(standing, decision) for standing in decision.standings],
-        )
+        return await self._spend(request, waits=True)
+
+    async def SpendMany(
+        self, request: ratelimit_pb2.SpendManyRequest, context: Any
+    ) -> ratelimit_pb2.SpendManyResponse:
+        _check_many(request)
+        waits = len(request.spends) == 1  # nobody is there who would be held up
+        spending = [self._spend(spend, waits=waits) for spend in request.spends]
+        outcomes = await asyncio.gather(*spending, return_exceptions=True)
+        return ratelimit_pb2.SpendManyResponse(outcomes=map(_outcome, outcomes))
 
     async def Refund(
         self, request: ratelimit_pb2.RefundRequest, context: Any
@@ -41,6 +49,24 @@ class RateLimitServicer(ratelimit_pb2_grpc.RateLimitServiceServicer):
         _check_refund(request)
         await self._buckets.refund(request.company_id, request.spend_id, request.count)
         return ratelimit_pb2.RefundResponse()
+
+    async def _spend(
+        self, request: ratelimit_pb2.SpendRequest, *, waits: bool
+    ) -> ratelimit_pb2.SpendResponse:
+        decision = await self._spending.spend(*_parse_spend(request), waits=waits)
+        return ratelimit_pb2.SpendResponse(
+            granted=decision.granted,
+            accept_time=wire.timestamp(decision.accept_time),
+            limits=[_render(standing, decision) for standing in decision.standings],
+        )
+
+
+def _outcome(outcome: ratelimit_pb2.SpendResponse | BaseException) -> ratelimit_pb2.SpendOutcome:
+    if isinstance(outcome, ratelimit_pb2.SpendResponse):
+        return ratelimit_pb2.SpendOutcome(response=outcome)
+    if not isinstance(outcome, Exception):
+        raise outcome  # the process is ending
+    return ratelimit_pb2.SpendOutcome(error=to_status(interceptors.typed(outcome)))
 
 
 def _parse_spend(request: ratelimit_pb2.SpendRequest) -> tuple[Holder, Spend]:
@@ -55,6 +81,13 @@ def _parse_spend(request: ratelimit_pb2.SpendRequest) -> tuple[Holder, Spend]:
     problems.raise_any()
     holder = Holder(request.company_id, request.scanner_id, request.scanner_type)
     return holder, Spend(request.spend_id, request.cost, request.partial)
+
+
+def _check_many(request: ratelimit_pb2.SpendManyRequest) -> None:
+    problems = Problems()
+    if not 1 <= len(request.spends) <= _MAX_SPENDS:
+        problems.add("spends", f"must be 1 to {_MAX_SPENDS}")
+    problems.raise_any()
 
 
 def _check_refund(request: ratelimit_pb2.RefundRequest) -> None:

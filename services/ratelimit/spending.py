@@ -65,14 +65,19 @@ class Spending:
         self._clock = clock
         self._alarm_next = clock()
 
-    async def spend(self, holder: Holder, spend: Spend) -> Decision:
+    async def spend(self, holder: Holder, spend: Spend, *, waits: bool = True) -> Decision:
         """Spend for scans of a scanner: for all or none of them, or as many as fit.
+
+        Args:
+            holder: whose scans.
+            spend: for how many.
+            waits: whether to fetch what Valkey does not hold; else that is a failure.
 
         Raises:
             Unavailable: Valkey is away, or knows no overrides and the database is away; whether anything was charged
-                is told by spending with the same id again.
+                is told by spending with the same id again. Or something must be fetched, and nothing was charged.
         """
-        decision = await self._decide(self._question(holder, spend), self._buckets.spend)
+        decision = await self._decide(self._question(holder, spend), self._buckets.spend, waits=waits)
         self._upkeep.served(holder.company_id, decision)
         self._count(holder.company_id, decision)
         return decision
@@ -91,11 +96,15 @@ class Spending:
         plan = self._sources.plan_of(holder.company_id)
         return Question(holder, spend, now, accept_time, defaults(plan, holder.scanner_type))
 
-    async def _decide(self, question: Question, ask: Callable[[Question], Awaitable[Answer]]) -> Decision:
+    async def _decide(
+        self, question: Question, ask: Callable[[Question], Awaitable[Answer]], *, waits: bool = True
+    ) -> Decision:
         for _ in range(_MOST_NEEDS):
             answer = await ask(question)
             if isinstance(answer, Decision):
                 return answer
+            if not (waits or isinstance(answer, LaterNeeded)):  # a later time is at hand
+                raise Unavailable("what the limits are decided by has to be fetched first")
             question = await self._met(question, answer)
         raise Unavailable("the limits are lost as soon as they are told")
 

@@ -64,6 +64,7 @@ ROUTES = {
 
 INTERNAL = {
     "scanmesh.ratelimit.v1.RateLimitService/Spend",
+    "scanmesh.ratelimit.v1.RateLimitService/SpendMany",
     "scanmesh.ratelimit.v1.RateLimitService/Refund",
     "scanmesh.billing.v1.UsageService/GetLedgerTotal",
 }

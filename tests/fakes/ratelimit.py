@@ -10,10 +10,11 @@ from typing import Any
 from scanmesh.ratelimit.v1 import ratelimit_pb2
 
 from services.chassis import wire
-from services.chassis.errors import MeshError
+from services.chassis.errors import MeshError, to_status
 
 Spend = ratelimit_pb2.SpendRequest
 Answer = ratelimit_pb2.SpendResponse
+Outcome = ratelimit_pb2.SpendOutcome
 
 
 def limit(
@@ -31,10 +32,15 @@ class FakeRateLimit:
         self._accept_time = accept_time
         self.answer: Callable[[Spend], Answer] = lambda request: self.granting(request.cost)
         self.spends: list[Spend] = []
+        """All of them, in company or alone."""
+        self.calls: list[list[Spend]] = []
+        """Those in company, by call."""
         self.timeouts: list[float | None] = []
         self.refunds: list[tuple[str, int, int]] = []
         """Spend id, company and count of each."""
         self.refund_error: MeshError | None = None
+        self.call_error: MeshError | None = None
+        """How every call for several fails as a whole."""
         self.open = asyncio.Event()
         """Unset, it holds back every answer."""
         self.open.set()
@@ -61,6 +67,27 @@ class FakeRateLimit:
         self.timeouts.append(timeout)
         await self.open.wait()
         return self.answer(request)
+
+    async def SpendMany(
+        self,
+        request: ratelimit_pb2.SpendManyRequest,
+        context: Any = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - gRPC's name
+    ) -> ratelimit_pb2.SpendManyResponse:
+        self.calls.append(list(request.spends))
+        self.spends += request.spends
+        self.timeouts.append(timeout)
+        await self.open.wait()
+        if self.call_error is not None:
+            raise self.call_error
+        return ratelimit_pb2.SpendManyResponse(outcomes=map(self._outcome, request.spends))
+
+    def _outcome(self, request: Spend) -> Outcome:
+        try:
+            return Outcome(response=self.answer(request))
+        except MeshError as error:
+            return Outcome(error=to_status(error))
 
     async def Refund(
         self, request: ratelimit_pb2.RefundRequest, context: Any = None

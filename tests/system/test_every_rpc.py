@@ -22,6 +22,7 @@ from tests.system.actors import Device, error_info
 # CONTRACT section 3: no HTTP annotation, and not routed.
 INTERNAL = {
     "/scanmesh.ratelimit.v1.RateLimitService/Spend",
+    "/scanmesh.ratelimit.v1.RateLimitService/SpendMany",
     "/scanmesh.ratelimit.v1.RateLimitService/Refund",
     "/scanmesh.billing.v1.UsageService/GetLedgerTotal",
 }

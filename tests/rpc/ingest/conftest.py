@@ -17,6 +17,7 @@ from services.ingest.breaker import Breaker
 from services.ingest.in_flight import InFlight
 from services.ingest.limiter import Limiter
 from services.ingest.publisher import ScanPublisher
+from services.ingest.ratelimit import RateLimit
 from services.ingest.servicer import IngestServicer
 from services.ingest.shedding import Shedder
 from tests.fakes import identities
@@ -79,7 +80,7 @@ async def accepting(
 ) -> AsyncIterator[IngestServicer]:
     """Assemble ingest as `services.ingest.__main__` does; leaving waits for what was begun."""
     async with errands.running() as begun:
-        limiter = Limiter(ratelimit, begun, lambda: ACCEPTED, Breaker(), plans.of)  # type: ignore[arg-type]
+        limiter = Limiter(RateLimit(ratelimit, Breaker()), begun, lambda: ACCEPTED, plans.of)
         scans = ScanPublisher(bus, InFlight(MAX_IN_FLIGHT))
         acceptor = Acceptor(room, limiter, scans, begun, plans.of)
         yield IngestServicer(acceptor, lambda: ACCEPTED)

@@ -14,7 +14,8 @@ from services.chassis.errors import Unavailable
 from services.chassis.identity import Verifier
 from services.ingest import errands
 from services.ingest.breaker import Breaker
-from services.ingest.limiter import CALL_SECONDS, Limiter
+from services.ingest.limiter import Limiter
+from services.ingest.ratelimit import CALL_SECONDS, RateLimit
 from tests.fakes import identities
 from tests.fakes.plans import FakePlans
 from tests.fakes.ratelimit import FakeRateLimit
@@ -35,8 +36,8 @@ def added(replica: FakeRateLimit) -> Added:
 async def limiting(*targets: int) -> AsyncIterator[Limiter]:
     addresses: Sequence[str] = [f"127.0.0.1:{port}" for port in targets]
     async with clients.channel(addresses) as channel, errands.running() as begun:
-        service = ratelimit_pb2_grpc.RateLimitServiceStub(channel)
-        yield Limiter(service, begun, lambda: ACCEPTED, Breaker(), FakePlans().of)
+        service = RateLimit(ratelimit_pb2_grpc.RateLimitServiceStub(channel), Breaker())
+        yield Limiter(service, begun, lambda: ACCEPTED, FakePlans().of)
 
 
 async def served(limiter: Limiter, *replicas: FakeRateLimit) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 
 import pytest
@@ -51,9 +51,15 @@ async def ratelimit(start) -> Replica:
 
 
 @pytest.fixture
-def company_id() -> int:
+def new_company() -> Callable[[], int]:
+    """Answer the id of a company that nobody has spent for."""
+    return lambda: next(_companies)
+
+
+@pytest.fixture
+def company_id(new_company: Callable[[], int]) -> int:
     """A company that no other test has."""
-    return next(_companies)
+    return new_company()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from scanmesh.billing.v1 import usage_pb2, usage_pb2_grpc
 from scanmesh.ratelimit.v1 import limit_pb2_grpc, ratelimit_pb2, ratelimit_pb2_grpc
 
 from services.chassis import clients, database, ids
-from services.chassis.errors import NotFound, Unavailable
+from services.chassis.errors import NotFound, Unavailable, from_status
 from services.chassis.feed import Event
 from services.chassis.identity import PLATFORM, Identity, Role, Signer, Verifier
 from services.chassis.settings import Secret
@@ -103,6 +103,12 @@ class Site:
         return scanner_id
 
 
+def wish(company_id: int, scanner_id: str, cost: int = 1, **more: Any) -> ratelimit_pb2.SpendRequest:
+    """Answer a request to spend, as ingest makes it."""
+    asked = {"spend_id": ids.message_id(), "region": "local", "partial": True, **more}
+    return ratelimit_pb2.SpendRequest(company_id=company_id, scanner_id=scanner_id, cost=cost, **asked)
+
+
 class Replica:
     """Calls of one replica."""
 
@@ -129,9 +135,23 @@ class Replica:
         timeout: float | None = None,  # noqa: ASYNC109 - gRPC's name
         **more: Any,
     ):
-        asked = {"spend_id": ids.message_id(), "region": "local", "partial": True, **more}
-        request = ratelimit_pb2.SpendRequest(company_id=company_id, scanner_id=scanner_id, cost=cost, **asked)
-        return await self._spending.Spend(request, timeout=timeout)
+        return await self.spend_as(wish(company_id, scanner_id, cost, **more), timeout=timeout)
+
+    async def spend_as(
+        self,
+        asked: ratelimit_pb2.SpendRequest,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - gRPC's name
+    ):
+        return await self._spending.Spend(asked, timeout=timeout)
+
+    async def spend_many(self, *wishes: ratelimit_pb2.SpendRequest):
+        """Spend in company; answer an outcome for each, a response or the error that it stands for."""
+        answer = await self._spending.SpendMany(ratelimit_pb2.SpendManyRequest(spends=wishes))
+        return [
+            outcome.response if outcome.HasField("response") else from_status(outcome.error)
+            for outcome in answer.outcomes
+        ]
 
     async def refund(self, company_id: int, spend_id: str, count: int):
         request = ratelimit_pb2.RefundRequest(company_id=company_id, spend_id=spend_id, count=count)

@@ -8,7 +8,7 @@ import pytest
 from scanmesh.ratelimit.v1 import limit_pb2
 
 from services.chassis.errors import InvalidArgument, Unavailable
-from services.ingest.limiter import FIRST_TRY_SECONDS
+from services.ingest.ratelimit import FIRST_TRY_SECONDS
 from services.ratelimit.quota import Base, period_of
 from tests.fakes.limits import SCANNER
 from tests.servers.polling import eventually

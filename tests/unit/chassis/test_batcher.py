@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from services.chassis.batcher import Batcher
+from services.chassis.batcher import Batcher, Gathering
 
 
 class Work:
@@ -14,10 +14,12 @@ class Work:
 
     def __init__(self) -> None:
         self.begun: list[list[int]] = []
+        self.started = asyncio.Event()
         self.open = asyncio.Event()
 
     async def __call__(self, items: Sequence[int]) -> Sequence[int]:
         self.begun.append(list(items))
+        self.started.set()
         await self.open.wait()
         if 13 in items:
             raise ValueError(13)
@@ -52,11 +54,42 @@ async def test_what_comes_while_work_is_under_way_goes_with_the_next() -> None:
 async def test_the_first_waits_for_others_as_long_as_it_is_told_to() -> None:
     work = Work()
     work.open.set()
-    batcher = Batcher(work, max_weight=100, gather=0.05)
+    batcher = Batcher(work, max_weight=100, gathering=Gathering(0.05))
     doing = [*await given(batcher, 1), *await given(batcher, 2)]
     assert work.begun == []
     assert await asyncio.gather(*doing) == [2, 4]
     assert work.begun == [[1, 2]]
+
+
+async def test_batchers_that_gather_together_begin_when_the_first_item_of_any_of_them_has_waited() -> None:
+    works, gathering = [Work() for _ in range(3)], Gathering(0.05)
+    batchers = [Batcher(work, max_weight=100, at_once=2, gathering=gathering) for work in works]
+    doing = [task for number, batcher in enumerate(batchers) for task in await given(batcher, number)]
+    assert [work.begun for work in works] == [[], [], []]
+    await works[0].started.wait()
+    await asyncio.sleep(0)
+    assert [work.begun for work in works] == [[[0]], [[1]], [[2]]]
+    doing += await given(batchers[1], 3)
+    assert works[1].begun == [[1]]  # it waits for others, as the first one has
+    for work in works:
+        work.open.set()
+    assert await asyncio.gather(*doing) == [0, 2, 4, 6]
+
+
+async def test_who_has_waited_long_enough_for_a_call_takes_along_whoever_still_gathers() -> None:
+    busy, other, gathering = Work(), Work(), Gathering(0.05)
+    one = Batcher(busy, max_weight=100, gathering=gathering)
+    doing = [*await given(one, 1)]
+    await asyncio.sleep(0.06)
+    doing += await given(one, 2)
+    await asyncio.sleep(0.06)
+    other.open.set()
+    doing += await given(Batcher(other, max_weight=100, gathering=gathering), 3)
+    assert (busy.begun, other.begun) == ([[1]], [])
+    busy.open.set()
+    await asyncio.sleep(0.002)
+    assert (busy.begun, other.begun) == ([[1], [2]], [[3]])
+    assert await asyncio.gather(*doing) == [2, 4, 6]
 
 
 async def test_work_for_one_is_done_in_its_context_and_for_several_in_nobodys() -> None:
@@ -125,7 +158,9 @@ async def test_who_leaves_before_work_begins_is_dropped_and_who_leaves_later_dis
 @pytest.mark.parametrize("before", [0, 1])
 async def test_a_queue_of_nobody_begins_nothing_and_says_that_it_is_idle(before: int) -> None:
     work, idle = Work(), []
-    batcher = Batcher(work, max_weight=100, gather=0.02, when_idle=lambda: idle.append(len(work.begun)))
+    batcher = Batcher(
+        work, max_weight=100, gathering=Gathering(0.02), when_idle=lambda: idle.append(len(work.begun))
+    )
     work.open.set()
     for item in range(before):
         await batcher.do(item)

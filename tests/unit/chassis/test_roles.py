@@ -168,4 +168,4 @@ def test_what_asks_for_no_identity_is_only_what_the_contract_leaves_open() -> No
         "Watch",
         "List",
     }
-    assert internal == {"Spend", "Refund", "GetLedgerTotal", "ServerReflectionInfo"}
+    assert internal == {"Spend", "SpendMany", "Refund", "GetLedgerTotal", "ServerReflectionInfo"}

@@ -10,6 +10,7 @@ from services.ingest import errands
 from services.ingest.breaker import Breaker
 from services.ingest.errands import Errands
 from services.ingest.limiter import Limiter
+from services.ingest.ratelimit import RateLimit
 from tests.fakes.auth import SettableClock
 from tests.fakes.monotonic import Monotonic
 from tests.fakes.plans import FakePlans
@@ -40,5 +41,5 @@ def plans() -> FakePlans:
 
 @pytest.fixture
 def limiter(service: FakeRateLimit, time: Monotonic, begun: Errands, plans: FakePlans) -> Limiter:
-    breaker = Breaker(SECOND, time)
-    return Limiter(service, begun, SettableClock(NOW), breaker, plans.of)  # type: ignore[arg-type]
+    asked = RateLimit(service, Breaker(SECOND, time))  # type: ignore[arg-type]
+    return Limiter(asked, begun, SettableClock(NOW), plans.of)

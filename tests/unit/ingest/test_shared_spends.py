@@ -10,7 +10,8 @@ from services.chassis.errors import Reason
 from services.ingest import limiter as limiter_module
 from services.ingest.errands import Errands
 from services.ingest.grants import Grant, Spend
-from services.ingest.limiter import CALL_SECONDS, Limiter
+from services.ingest.limiter import Limiter
+from services.ingest.ratelimit import CALL_SECONDS
 from services.ingest.shedding import Overloaded
 from tests.fakes import identities
 from tests.fakes.ratelimit import FakeRateLimit, limit

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%scanmesh/ratelimit/v1/ratelimit.proto\x12\x15scanmesh.ratelimit.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x01\n\x0cSpendRequest\x12\x16\n\x08spend_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ncompany_id\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\nscanner_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06region\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x63ost\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x15\n\x07partial\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0cscanner_type\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\"\x84\x01\n\rSpendResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x03\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x06limits\x18\x03 \x03(\x0b\x32!.scanmesh.ratelimit.v1.SpendLimit\"l\n\nSpendLimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x03\x12\x11\n\tremaining\x18\x03 \x01(\x03\x12.\n\x0bretry_delay\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"V\n\rRefundRequest\x12\x16\n\x08spend_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x63ount\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x18\n\ncompany_id\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\"\x10\n\x0eRefundResponse2\xbd\x01\n\x10RateLimitService\x12R\n\x05Spend\x12#.scanmesh.ratelimit.v1.SpendRequest\x1a$.scanmesh.ratelimit.v1.SpendResponse\x12U\n\x06Refund\x12$.scanmesh.ratelimit.v1.RefundRequest\x1a%.scanmesh.ratelimit.v1.RefundResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%scanmesh/ratelimit/v1/ratelimit.proto\x12\x15scanmesh.ratelimit.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xb7\x01\n\x0cSpendRequest\x12\x16\n\x08spend_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ncompany_id\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x18\n\nscanner_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06region\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x63ost\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x15\n\x07partial\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0cscanner_type\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\"\x84\x01\n\rSpendResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x03\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x06limits\x18\x03 \x03(\x0b\x32!.scanmesh.ratelimit.v1.SpendLimit\"l\n\nSpendLimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x03\x12\x11\n\tremaining\x18\x03 \x01(\x03\x12.\n\x0bretry_delay\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"M\n\x10SpendManyRequest\x12\x39\n\x06spends\x18\x01 \x03(\x0b\x32#.scanmesh.ratelimit.v1.SpendRequestB\x04\xe2\x41\x01\x02\"J\n\x11SpendManyResponse\x12\x35\n\x08outcomes\x18\x01 \x03(\x0b\x32#.scanmesh.ratelimit.v1.SpendOutcome\"x\n\x0cSpendOutcome\x12\x38\n\x08response\x18\x01 \x01(\x0b\x32$.scanmesh.ratelimit.v1.SpendResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"V\n\rRefundRequest\x12\x16\n\x08spend_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x63ount\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x18\n\ncompany_id\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\"\x10\n\x0eRefundResponse2\x9d\x02\n\x10RateLimitService\x12R\n\x05Spend\x12#.scanmesh.ratelimit.v1.SpendRequest\x1a$.scanmesh.ratelimit.v1.SpendResponse\x12^\n\tSpendMany\x12\'.scanmesh.ratelimit.v1.SpendManyRequest\x1a(.scanmesh.ratelimit.v1.SpendManyResponse\x12U\n\x06Refund\x12$.scanmesh.ratelimit.v1.RefundRequest\x1a%.scanmesh.ratelimit.v1.RefundResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,22 +49,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPENDREQUEST'].fields_by_name['partial']._serialized_options = b'\342A\001\001'
   _globals['_SPENDREQUEST'].fields_by_name['scanner_type']._loaded_options = None
   _globals['_SPENDREQUEST'].fields_by_name['scanner_type']._serialized_options = b'\342A\001\001'
+  _globals['_SPENDMANYREQUEST'].fields_by_name['spends']._loaded_options = None
+  _globals['_SPENDMANYREQUEST'].fields_by_name['spends']._serialized_options = b'\342A\001\002'
   _globals['_REFUNDREQUEST'].fields_by_name['spend_id']._loaded_options = None
   _globals['_REFUNDREQUEST'].fields_by_name['spend_id']._serialized_options = b'\342A\001\002'
   _globals['_REFUNDREQUEST'].fields_by_name['count']._loaded_options = None
   _globals['_REFUNDREQUEST'].fields_by_name['count']._serialized_options = b'\342A\001\002'
   _globals['_REFUNDREQUEST'].fields_by_name['company_id']._loaded_options = None
   _globals['_REFUNDREQUEST'].fields_by_name['company_id']._serialized_options = b'\342A\001\002'
-  _globals['_SPENDREQUEST']._serialized_start=163
-  _globals['_SPENDREQUEST']._serialized_end=346
-  _globals['_SPENDRESPONSE']._serialized_start=349
-  _globals['_SPENDRESPONSE']._serialized_end=481
-  _globals['_SPENDLIMIT']._serialized_start=483
-  _globals['_SPENDLIMIT']._serialized_end=591
-  _globals['_REFUNDREQUEST']._serialized_start=593
-  _globals['_REFUNDREQUEST']._serialized_end=679
-  _globals['_REFUNDRESPONSE']._serialized_start=681
-  _globals['_REFUNDRESPONSE']._serialized_end=697
-  _globals['_RATELIMITSERVICE']._serialized_start=700
-  _globals['_RATELIMITSERVICE']._serialized_end=889
+  _globals['_SPENDREQUEST']._serialized_start=188
+  _globals['_SPENDREQUEST']._serialized_end=371
+  _globals['_SPENDRESPONSE']._serialized_start=374
+  _globals['_SPENDRESPONSE']._serialized_end=506
+  _globals['_SPENDLIMIT']._serialized_start=508
+  _globals['_SPENDLIMIT']._serialized_end=616
+  _globals['_SPENDMANYREQUEST']._serialized_start=618
+  _globals['_SPENDMANYREQUEST']._serialized_end=695
+  _globals['_SPENDMANYRESPONSE']._serialized_start=697
+  _globals['_SPENDMANYRESPONSE']._serialized_end=771
+  _globals['_SPENDOUTCOME']._serialized_start=773
+  _globals['_SPENDOUTCOME']._serialized_end=893
+  _globals['_REFUNDREQUEST']._serialized_start=895
+  _globals['_REFUNDREQUEST']._serialized_end=981
+  _globals['_REFUNDRESPONSE']._serialized_start=983
+  _globals['_REFUNDRESPONSE']._serialized_end=999
+  _globals['_RATELIMITSERVICE']._serialized_start=1002
+  _globals['_RATELIMITSERVICE']._serialized_end=1287
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class RateLimitServiceStub:
                 request_serializer=scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendRequest.SerializeToString,
                 response_deserializer=scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendResponse.FromString,
                 _registered_method=True)
+        self.SpendMany = channel.unary_unary(
+                '/scanmesh.ratelimit.v1.RateLimitService/SpendMany',
+                request_serializer=scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendManyRequest.SerializeToString,
+                response_deserializer=scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendManyResponse.FromString,
+                _registered_method=True)
         self.Refund = channel.unary_unary(
                 '/scanmesh.ratelimit.v1.RateLimitService/Refund',
                 request_serializer=scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.RefundRequest.SerializeToString,
@@ -58,6 +63,20 @@ class RateLimitServiceServicer:
         step. Idempotent by `spend_id`. What is refused is not charged. A refusal is no
         error: it is `granted` less than `cost`. Fails with INVALID_ARGUMENT or
         DEPENDENCY_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SpendMany(self, request, context):
+        """Spends for several scanners and companies, each as `Spend` would, and all at the
+        same time.
+
+        Each spend has an outcome of its own: one that fails changes nothing for the
+        others. Among several, none waits for what has to be fetched for another one:
+        a spend that needs overrides or a total which Valkey does not hold fails with
+        DEPENDENCY_UNAVAILABLE and is there for a `Spend` under the same id, which waits.
+        Fails as a whole with INVALID_ARGUMENT, for a wrong number of spends.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -82,6 +101,11 @@ def add_RateLimitServiceServicer_to_server(servicer, server):
                     servicer.Spend,
                     request_deserializer=scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendRequest.FromString,
                     response_serializer=scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendResponse.SerializeToString,
+            ),
+            'SpendMany': grpc.unary_unary_rpc_method_handler(
+                    servicer.SpendMany,
+                    request_deserializer=scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendManyRequest.FromString,
+                    response_serializer=scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendManyResponse.SerializeToString,
             ),
             'Refund': grpc.unary_unary_rpc_method_handler(
                     servicer.Refund,
@@ -117,6 +141,33 @@ class RateLimitService:
             '/scanmesh.ratelimit.v1.RateLimitService/Spend',
             scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendRequest.SerializeToString,
             scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SpendMany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scanmesh.ratelimit.v1.RateLimitService/SpendMany',
+            scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendManyRequest.SerializeToString,
+            scanmesh_dot_ratelimit_dot_v1_dot_ratelimit__pb2.SpendManyResponse.FromString,
             options,
             channel_credentials,
             insecure,
