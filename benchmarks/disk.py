@@ -82,7 +82,7 @@ class Disk:
 
     def fill(self, left: int) -> None:
         """Take all of its room but so many bytes, until `clear`; also through a cut."""
-        with self._filler.open("wb") as file:
+        with self._filler.open("ab") as file:
             room = shutil.disk_usage(self._folder).free - left
             while room >= _BLOCK_BYTES:
                 try:
