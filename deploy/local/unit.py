@@ -1,4 +1,4 @@
-"""One part while it lives: started, asked until it answers, started again when it ends or works no more, held down on request."""
+"""One part while it lives: started, asked until it answers, started again when it ends or works no more, or held."""
 
 from __future__ import annotations
 
