@@ -24,7 +24,7 @@ down: $(VENV) ## stop the mesh
 verify: $(VENV) ## compare the books of the running mesh: accepted, stored, counted, enriched, metered, invoiced
 	@$(PYTHON) -m benchmarks.books
 
-chaos: $(VENV) $(DESCRIPTORS) ## kill, freeze and restart parts under load, then compare the books: SECONDS= SEED= FAULTS=power MUTANT=
+chaos: $(VENV) $(DESCRIPTORS) ## kill, freeze and restart parts under load, then compare the books: SECONDS= SEED= FAULTS=power,disk MUTANT=
 	@$(PYTHON) -m benchmarks.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(TARGETS),--targets $(TARGETS)) $(if $(ACTS),--acts $(ACTS)) $(if $(FAULTS),--faults $(FAULTS))
 
 bench: $(VENV) $(DESCRIPTORS) ## measure every budget of the design: QUICK=1 ROWS=

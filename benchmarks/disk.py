@@ -1,11 +1,13 @@
 """A disk with a power switch: an ext4 file system in a file, which loses what was not flushed when it is cut off.
 
+It can be filled as well.
 Mounted in a mount namespace of this process and its children, so it is gone when they are, whatever ends them.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import shutil
@@ -25,6 +27,7 @@ _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN."""
 _WITHOUT_FLUSH = struct.pack("I", 2)
 """EXT4_GOING_FLAGS_NOLOGFLUSH: what waits in memory is lost, the journal's last entries among it."""
+_BLOCK_BYTES = 4096
 _BUSY_SECONDS = 10.0
 _PAUSE_SECONDS = 0.05
 
@@ -52,7 +55,8 @@ class Disk:
         folder.mkdir(parents=True, exist_ok=True)
         with self._image.open("xb") as file:
             file.truncate(self._size)
-        _run("mkfs.ext4", "-q", "-E", "nodiscard", str(self._image))
+        # Nothing is kept for root: it is full for everyone at once.
+        _run("mkfs.ext4", "-q", "-m", "0", "-E", "nodiscard", str(self._image))
         self._mount()
         try:
             yield
@@ -75,6 +79,29 @@ class Disk:
         """
         self._unmount()
         self._mount()
+
+    def fill(self, left: int) -> None:
+        """Take all of its room but so many bytes, until `clear`; also through a cut."""
+        with self._filler.open("ab") as file:
+            room = shutil.disk_usage(self._folder).free - left
+            while room >= _BLOCK_BYTES:
+                try:
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), room)
+                except OSError as error:  # the file system needs some of it for its own books
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    room //= 2
+                else:
+                    room = shutil.disk_usage(self._folder).free - left
+            os.fsync(file.fileno())
+
+    def clear(self) -> None:
+        """Give the room back."""
+        self._filler.unlink()
+
+    @property
+    def _filler(self) -> Path:
+        return self._folder / "filler"
 
     @property
     def _image(self) -> Path:

@@ -58,13 +58,13 @@ def _run(asked: Options) -> report.Report:
 
 
 def _disk(asked: Options) -> tuple[Disk | None, Sequence[str]]:
-    """Answer the disk that loses its power, and what cannot be had."""
-    if not asked.power:
+    """Answer the disk that loses its power or its room, and what cannot be had."""
+    if not asked.machine:
         return None, ()
     try:
         require()
     except NoDisk as error:
-        return None, (f"power cut: {error}",)
+        return None, tuple(f"{fault.what}: {error}" for fault in asked.machine)
     return Disk(), ()
 
 

@@ -12,11 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MEAN_GAP_SECONDS = 3.0
-_A_CUT_SECONDS = 25.0
-_CUT_AFTER_SECONDS = (5.0, 20.0)
-"""The power fails once in each such span, so long after its beginning: what it ended has come back by the next time."""
-_REST_SECONDS = 10.0
-"""Of the load, to show that scans are accepted again."""
 _LATEST_EVERY_SECONDS = 5.0
 _STOP_SECONDS = (0.1, 10.0)
 
@@ -67,14 +62,6 @@ def plan(
         return ()
     times = itertools.takewhile(lambda at: at < seconds, _times(chance, mean_gap_seconds))
     return tuple(_fault(chance, at, *card) for at, card in zip(times, _deal(chance, cards), strict=False))
-
-
-def cuts(seed: int, seconds: float) -> tuple[float, ...]:
-    """Answer when in a run the power fails; from 60 s on at least twice."""
-    chance = random.Random(f"cuts {seed}")
-    spans = range(int(seconds // _A_CUT_SECONDS) + 1)
-    moments = [span * _A_CUT_SECONDS + chance.uniform(*_CUT_AFTER_SECONDS) for span in spans]
-    return tuple(moment for moment in moments if moment <= seconds - _REST_SECONDS)
 
 
 def _times(chance: random.Random, mean_gap_seconds: float) -> Iterator[float]:

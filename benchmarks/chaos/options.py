@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.chaos.faults import Act
+from benchmarks.chaos.machine import Machine
 from benchmarks.mesh import BUILD
 from benchmarks.mutants.catalogue import MUTANTS, Mutant
 
 _SECONDS, _MUTANT_SECONDS = 300.0, 20.0
 _REPLICAS, _MUTANT_REPLICAS = 2, 1
-_POWER = "power"
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 5.0, 86_400.0
 
 
@@ -29,8 +29,8 @@ class Options:
     targets: tuple[str, ...] | None
     """Processes that are disturbed; None: all but the supervisor."""
     acts: tuple[Act, ...]
-    power: bool
-    """Whether the power fails as well."""
+    machine: tuple[Machine, ...]
+    """What befalls the whole machine as well."""
     report: Path
     """The file it writes."""
 
@@ -55,7 +55,7 @@ def read(arguments: Sequence[str]) -> Options:
         mutant=mutant,
         targets=given.targets or (mutant.targets if mutant else None),
         acts=given.acts or tuple(map(Act, mutant.acts if mutant else Act)),
-        power=_POWER in given.faults,
+        machine=given.faults,
         report=given.report,
     )
 
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--targets", type=_names, help="disturb these processes alone: nats,postgres")
     parser.add_argument("--acts", type=_acts, help=f"in these ways alone: {','.join(Act)}")
     parser.add_argument(
-        "--faults", type=_faults, default=(), help=f"that befall the whole machine as well: {_POWER} (root)"
+        "--faults", type=_faults, default=(), help=f"of the whole machine as well: {','.join(Machine)} (root)"
     )
     parser.add_argument("--replicas", type=_count, help="of each service and worker (2, with a mutant 1)")
     parser.add_argument("--report", type=Path, default=BUILD / "chaos.json", help="the file it writes")
@@ -99,8 +99,8 @@ def _acts(text: str) -> tuple[Act, ...]:
     return tuple(map(Act, _known(text, "act", tuple(Act))))
 
 
-def _faults(text: str) -> tuple[str, ...]:
-    return _known(text, "fault of the machine", (_POWER,))
+def _faults(text: str) -> tuple[Machine, ...]:
+    return tuple(map(Machine, _known(text, "fault of the machine", tuple(Machine))))
 
 
 def _known(text: str, kind: str, known: Sequence[str]) -> tuple[str, ...]:

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.chaos import processes
 from benchmarks.chaos.injector import Injury
+from benchmarks.chaos.machine import Machine
 from benchmarks.chaos.processes import Replica
 from benchmarks.disk import Disk
 from benchmarks.mesh import Description
 from deploy.local.failures import MeshError
 from deploy.local.process import ProcessId, wait_until_gone, with_children
 
-WHAT = "power cut"
 _GONE_SECONDS = 10.0
 _BACK_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
@@ -27,10 +27,11 @@ _LOOK_SECONDS = 0.05
 class PowerSwitch:
     """Cuts the power of one mesh, whose stores lie on a disk that can be cut off."""
 
-    def __init__(self, describe: Callable[[], Description], disk: Disk) -> None:
-        """Describe it; `describe` reads mesh.json anew."""
+    def __init__(self, describe: Callable[[], Description], disk: Disk, turn: asyncio.Lock) -> None:
+        """Describe it; `describe` reads mesh.json anew, and whoever changes the disk holds `turn` meanwhile."""
         self._describe = describe
         self._disk = disk
+        self._turn = turn
 
     async def run(self, moments: Sequence[float]) -> list[Injury]:
         """Cut the power at some moments, in seconds from now; answer what that did, once all is back.
@@ -44,11 +45,16 @@ class PowerSwitch:
         injuries = []
         for moment in moments:
             await asyncio.sleep(start + moment - loop.time())
-            began = loop.time()
-            struck = [each for replicas in processes.living(self._describe()).values() for each in replicas]
-            await asyncio.to_thread(self._cut)
+            async with self._turn:
+                began = loop.time()
+                struck = [
+                    each for replicas in processes.living(self._describe()).values() for each in replicas
+                ]
+                await asyncio.to_thread(self._cut)
             back = await self._back(struck)
-            injuries.append(Injury(began - start, WHAT, [each.name for each in struck], began, back))
+            injuries.append(
+                Injury(began - start, Machine.POWER.what, [each.name for each in struck], began, back)
+            )
         return injuries
 
     def _cut(self) -> None:

@@ -9,10 +9,12 @@ from operator import attrgetter
 
 from benchmarks.books.audit import Counts, audit
 from benchmarks.books.settling import NotSettled
-from benchmarks.chaos import companies, faults, load, processes
+from benchmarks.chaos import companies, faults, load, machine, processes
 from benchmarks.chaos.fallbacks import limiter_fallbacks
+from benchmarks.chaos.filler import Filler
 from benchmarks.chaos.injector import Injector, Injury
 from benchmarks.chaos.journal import Journal
+from benchmarks.chaos.machine import Machine
 from benchmarks.chaos.options import Options
 from benchmarks.chaos.outages import outage
 from benchmarks.chaos.power import PowerSwitch
@@ -38,7 +40,7 @@ async def run(mesh: Mesh, asked: Options, disk: Disk | None, left_out: Sequence[
     Args:
         mesh: the mesh.
         asked: what is asked for.
-        disk: where its stores lie, if that can lose its power.
+        disk: where its stores lie, if that can lose its power and its room.
         left_out: what is asked for and cannot be had, and why.
 
     Raises:
@@ -50,13 +52,15 @@ async def run(mesh: Mesh, asked: Options, disk: Disk | None, left_out: Sequence[
     async with platform(description) as admin:
         fleet = await companies.make(admin)
     journal = Journal()
+    turn = asyncio.Lock()
     start = asyncio.get_running_loop().time()
     async with asyncio.TaskGroup() as tasks:
         injuring = tasks.create_task(_injure(mesh, asked, targets))
-        cutting = tasks.create_task(_cut(mesh, asked, disk))
+        cutting = tasks.create_task(_cut(mesh, asked, disk, turn))
+        filling = tasks.create_task(_fill(asked, disk, turn))
         tasks.create_task(load.send(description, fleet, journal, asked.seconds, asked.seed))
     absent = await _absent(mesh, description)
-    injuries = sorted([*injuring.result(), *cutting.result()], key=attrgetter("at"))
+    injuries = sorted([*injuring.result(), *cutting.result(), *filling.result()], key=attrgetter("at"))
     blurred = _BLURS_THE_QUOTA & set(targets) or cutting.result()
     exact = not blurred and not await limiter_fallbacks(description)
     books, differences = await _books(description, fleet, journal, exact=exact)
@@ -98,10 +102,16 @@ async def _injure(mesh: Mesh, asked: Options, targets: Sequence[str]) -> list[In
     return await Injector(mesh.describe, targets).run(plan, asked.seconds)
 
 
-async def _cut(mesh: Mesh, asked: Options, disk: Disk | None) -> list[Injury]:
-    if disk is None:
+async def _cut(mesh: Mesh, asked: Options, disk: Disk | None, turn: asyncio.Lock) -> list[Injury]:
+    if disk is None or Machine.POWER not in asked.machine:
         return []
-    return await PowerSwitch(mesh.describe, disk).run(faults.cuts(asked.seed, asked.seconds))
+    return await PowerSwitch(mesh.describe, disk, turn).run(machine.cuts(asked.seed, asked.seconds))
+
+
+async def _fill(asked: Options, disk: Disk | None, turn: asyncio.Lock) -> list[Injury]:
+    if disk is None or Machine.DISK not in asked.machine:
+        return []
+    return await Filler(disk, turn).run(machine.fillings(asked.seed, asked.seconds))
 
 
 def _suffered(injury: Injury, journal: Journal) -> Suffered:

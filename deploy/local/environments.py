@@ -14,6 +14,9 @@ _DRIVER = "postgresql+asyncpg"
 _STOP_GRACE_SECONDS = "2"
 """Half a second less than the supervisor gives a part: who could not be answered by then is told to come again."""
 
+STORES_RESERVE_BYTES = 2 * postgres.MAX_WAL_BYTES
+"""What no scan may have of the disk: the log of the database, and as much again for all else that grows."""
+
 Environment = dict[str, str]
 
 
@@ -87,7 +90,11 @@ def _auth(site: Site, replica: str) -> Environment:
 
 
 def _ingest(site: Site, _: str) -> Environment:
-    return _targets(site, "ratelimit")
+    return {
+        "STORES_FOLDER": str(site.home.data),
+        "STORES_RESERVE_BYTES": str(STORES_RESERVE_BYTES),
+        **_targets(site, "ratelimit"),
+    }
 
 
 def _ratelimit(site: Site, _: str) -> Environment:

@@ -144,12 +144,16 @@ def write_private(path: Path, text: str, *, durable: bool = False) -> None:
         durable: also survive a power cut right after the call.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    Path(name).replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:  # a full disk: it must not fill up with what could not be written
+        Path(name).unlink()
+        raise
     if durable:
         _sync_folder(path.parent)
 

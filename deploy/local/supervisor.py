@@ -34,6 +34,7 @@ class Supervisor:
         self._started = {part.name: asyncio.Event() for part in parts}
         self._holds_changed = asyncio.Event()
         self._up = False
+        self._unwritten = False
 
     async def run(self, stop: asyncio.Event, up: Callable[[], None]) -> None:
         """Start everything, call `up`, keep it running until `stop` is set, then stop everything.
@@ -88,8 +89,16 @@ class Supervisor:
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
-            for name in self._units:
+            if self._unwritten:
+                self._write()
+            self._trim_logs()
+
+    def _trim_logs(self) -> None:
+        for name in self._units:
+            try:
                 log.trim(self._site.home.log(name))
+            except OSError:  # a full disk must not end the mesh
+                _log.exception("the log of %s could not be moved", name)
 
     async def _raise_when(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -113,13 +122,20 @@ class Supervisor:
 
     def _changed(self, unit: Unit) -> None:
         """Write down what became of a part; mesh.json names the new process before that can have answered anyone."""
-        parts = tuple(_part_state(other) for other in self._units.values())
+        self._write(processes=unit.state in {State.STARTING, State.HELD})
+
+    def _write(self, *, processes: bool = True) -> None:
+        """Write the books; what a full disk does not take is written later, with all that has changed by then."""
+        parts = tuple(_part_state(unit) for unit in self._units.values())
         try:
-            if self._up and unit.state in {State.STARTING, State.HELD}:
+            if self._up and (processes or self._unwritten):
                 meshfile.write(self._site, self._processes())
             state.write(self._site.home, state.MeshState(parts))  # last: by it `hold` knows that all is done
-        except OSError:  # a full disk must not end the mesh: what was accepted is still being worked off
-            _log.exception("the state of %s could not be written down", unit.part.name)
+        except OSError:  # it must not end the mesh: what was accepted is still being worked off
+            self._unwritten = True
+            _log.exception("the state of the mesh could not be written down")
+        else:
+            self._unwritten = False
 
     def _processes(self) -> dict[str, list[int]]:
         """Answer the process ids by name; a part that died keeps its last one until it is started again."""

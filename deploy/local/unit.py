@@ -1,4 +1,4 @@
-"""One part while it lives: started, asked until it answers, started again when it dies, held down on request."""
+"""One part while it lives: started, asked until it answers, started again when it ends or works no more, or held."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ START_SECONDS = 60.0
 """A part that has not answered by then has failed to start; on a small machine under load a start takes a while."""
 STOP_SECONDS = 2.5
 """How long a part may take to stop before it is killed: `down` promises five seconds for all of them."""
+USELESS_SECONDS = 5.0
+"""A part that has said for so long that it does not work any more is started again."""
 _POLL_SECONDS = 0.025
+_ASK_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -78,12 +81,12 @@ class Unit:
             raise self._failure(str(error)) from error
 
     async def keep(self) -> None:
-        """Start it again whenever it ends, for as long as the mesh runs."""
+        """Start it again whenever it ends or works no more, for as long as the mesh runs."""
         if self.part.ready is None:
             return
         backoff = Backoff()
         while True:
-            await self._pause(backoff, await self._ended())
+            await self._pause(backoff, await self._over())
             try:
                 if await self._start():
                     self.restarts += 1
@@ -207,6 +210,38 @@ class Unit:
             self._enter(State.DEAD)
             await asyncio.sleep(delay)
         await self._wanted.wait()
+
+    async def _over(self) -> int:
+        """Wait for the process to end, and end one that works no more; answer its exit code as `_ended` does."""
+        if self.part.alive is None:
+            return await self._ended()
+        ended = asyncio.ensure_future(self._ended())
+        useless = asyncio.ensure_future(self._useless(self.part.alive))
+        try:
+            await asyncio.wait({ended, useless}, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                _log.warning("%s works no more: %s", self.part.name, useless.result())
+                await self.terminate(STOP_SECONDS)
+            return await ended
+        finally:
+            ended.cancel()
+            useless.cancel()
+
+    async def _useless(self, alive: Check) -> str:
+        """Wait until it has said for a while that it does not work, and answer why not."""
+        loop = asyncio.get_running_loop()
+        why, worked = "", loop.time()
+        while loop.time() - worked < USELESS_SECONDS:
+            await asyncio.sleep(_ASK_SECONDS)
+            try:
+                await alive()
+            except NotReady as error:
+                why = str(error)
+                continue
+            except OSError:  # silence: it is busy, frozen or about to end
+                pass
+            worked = loop.time()
+        return why
 
     async def _ended(self) -> int:
         """Wait for the process to end and answer its exit code; negative = the signal that ended it."""

@@ -22,12 +22,14 @@ from services.ingest import errands
 from services.ingest.acceptor import Acceptor, Room
 from services.ingest.backlog import Backlog
 from services.ingest.breaker import Breaker
+from services.ingest.disk import Disk
 from services.ingest.errands import Errands
 from services.ingest.in_flight import InFlight
 from services.ingest.limiter import Limiter
 from services.ingest.publisher import ScanPublisher
 from services.ingest.ratelimit import RateLimit
 from services.ingest.recording import recording
+from services.ingest.replayer import Replayer
 from services.ingest.servicer import IngestServicer
 from services.ingest.servicer_scan import Books, ScanServicer
 from services.ingest.settings import ProvisionSettings, RecordSettings, Settings
@@ -77,7 +79,7 @@ async def _replica(settings: Settings) -> AsyncIterator[database.Database | None
 async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Server]:
     """Put the service together, not started yet, with its background work running."""
     nats, now = outside.nats, outside.now
-    backlog, plans = Backlog(nats), Plans(nats)
+    backlog, plans = Backlog(nats, _disk(settings)), Plans(nats)
     ratelimit = RateLimit(ratelimit_pb2_grpc.RateLimitServiceStub(outside.ratelimit), Breaker())
     limiter = Limiter(ratelimit, outside.errands, now, plans.of)
     publisher = ScanPublisher(nats, InFlight(settings.max_in_flight_bytes))
@@ -92,11 +94,16 @@ async def assembled(settings: Settings, outside: Outside) -> AsyncIterator[Serve
     )
     server.add(
         query_pb2_grpc.add_ScanServiceServicer_to_server,
-        ScanServicer(outside.books, nats, plans, clock=now),
+        ScanServicer(outside.books, Replayer(outside.books.letters, nats, backlog), nats, plans, clock=now),
         needs=[outside.db.ping],
     )
     async with background.running(server.end, backlog.run(), plans.run()):
         yield server
+
+
+def _disk(settings: Settings) -> Disk | None:
+    folder = settings.stores_folder
+    return None if folder is None else Disk(folder, settings.stores_reserve_bytes)
 
 
 async def record(settings: RecordSettings) -> None:

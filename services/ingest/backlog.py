@@ -1,6 +1,7 @@
-"""How full the stream of accepted scans is; before it is full, the lanes that may wait are refused.
+"""What is accepted and not yet worked off, and the room for it: in its stream, and on the disk that it drains into.
 
-So a recorder that has fallen behind costs bulk first, then standard, and leaves room for premium.
+Before there is none, the lanes that may wait are refused. So a recorder that has fallen behind, or a disk that fills up,
+costs bulk first, then standard, and leaves room for premium.
 """
 
 from __future__ import annotations
@@ -11,41 +12,64 @@ from datetime import timedelta
 
 from services.chassis.bus import Bus
 from services.chassis.errors import Unavailable
-from services.chassis.subjects import SCANS, Lane
+from services.chassis.subjects import RECORDED, SCANS, Lane
+from services.ingest.disk import Disk
 from services.ingest.shedding import Overloaded, allows
 
 _LOOK_SECONDS = 1.0
 _RETRY = timedelta(seconds=10)
-"""A stream that is half full does not empty within a moment."""
+"""A stream that is half full, or a disk that is full, does not empty within a moment."""
+_SCANS_GROW, _RECORDED_GROW = 16, 6
+"""What a byte that waits there takes on disk before it is done with: rows, their indexes, the streams after it. Measured
+with the smallest scans in batches (docs/reliability.md); all others take less."""
 
 _log = logging.getLogger(__name__)
 
 
 class Backlog:
-    """The share of the stream that is taken, as of a second ago."""
+    """The shares of the stream and of the disk that are taken, as of a second ago."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, disk: Disk | None = None) -> None:
+        """Describe it; without a disk, somebody else looks after that of the stores."""
         self._bus = bus
-        self._share = 0.0
+        self._disk = disk
+        self._promised = 0
+        self._stream_taken = 0.0
+        self._disk_taken = 0.0
+        self._refused: list[Lane] = []
 
     def overload(self, lane: Lane) -> Overloaded | None:
-        """Answer why scans of a lane must wait for the recorder; None if they may be accepted."""
-        return None if allows(lane, self._share) else Overloaded(_RETRY)
+        """Answer why scans of a lane must wait until there is room; None if they may be accepted."""
+        return None if allows(lane, max(self._stream_taken, self._disk_taken)) else Overloaded(_RETRY)
 
     async def run(self) -> None:
-        """Look each second, for ever; while the bus does not answer, what was seen last counts."""
+        """Look each second, for ever; what cannot be seen is taken to be as it was seen last."""
         while True:
             try:
                 await self.look()
             except Unavailable as error:
                 _log.info("the backlog cannot be seen", extra={"error": str(error)})
+            self._tell()
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> None:
-        """See how full the stream is.
+        """See how full the disk and the stream are.
 
         Raises:
-            Unavailable: the bus does not answer.
+            Unavailable: the bus does not answer, or the disk cannot be looked at.
         """
-        state = await self._bus.state(SCANS)
-        self._share = state.size / state.max_size
+        if self._disk is not None:  # first: it is there when the bus is not
+            self._disk_taken = self._disk.taken(self._promised)
+        scans = await self._bus.state(SCANS)
+        self._stream_taken = scans.size / scans.max_size
+        if self._disk is not None:
+            recorded = await self._bus.state(RECORDED)
+            self._promised = _SCANS_GROW * scans.size + _RECORDED_GROW * recorded.size
+
+    def _tell(self) -> None:
+        """Log when other lanes are refused than a second ago."""
+        refused = [lane for lane in Lane if self.overload(lane) is not None]
+        if refused != self._refused:
+            taken = {"stream_taken": self._stream_taken, "disk_taken": self._disk_taken}
+            _log.warning("lanes refused for want of room", extra={"lanes": refused, **taken})
+            self._refused = refused

@@ -9,7 +9,9 @@ from uuid import UUID
 from services.chassis import deadline
 from services.chassis.bus import Bus, Outcome, Outgoing
 from services.chassis.errors import Reason, Unavailable
+from services.chassis.subjects import Lane
 from services.ingest import replays
+from services.ingest.backlog import Backlog
 from services.ingest.publisher import DERIVATION_VERSION
 from services.ingest.store_letter import LetterStore
 
@@ -30,11 +32,12 @@ class ReplayNotDurable(Unavailable):
 
 
 class Replayer:
-    """Puts dead scans back on the bus, for whoever gave them up."""
+    """Puts dead scans back on the bus, for whoever gave them up. They need room like new ones, and wait like bulk."""
 
-    def __init__(self, letters: LetterStore, bus: Bus) -> None:
+    def __init__(self, letters: LetterStore, bus: Bus, backlog: Backlog) -> None:
         self._letters = letters
         self._bus = bus
+        self._backlog = backlog
 
     async def replay(self, company_id: int, asked: tuple[UUID, ...]) -> int:
         """Hand over the scans of the letters that are dead still, and answer how many these were.
@@ -42,8 +45,12 @@ class Replayer:
         Raises:
             LetterNotFound: the company lacks one of the letters; nothing was handed over.
             InvalidArgument: one of them cannot be replayed; nothing was handed over.
+            Overloaded: there is too little room; nothing was handed over.
             ReplayNotDurable: the bus did not take all of them in time.
         """
+        overload = self._backlog.overload(Lane.BULK)
+        if overload is not None:
+            raise overload
         by = deadline.within(_SECONDS, margin=_ANSWER_MARGIN_SECONDS)
         replays.check(asked, await self._letters.get(company_id, asked))
         count = 0

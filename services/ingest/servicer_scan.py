@@ -47,10 +47,10 @@ class Books:
 class ScanServicer(query_pb2_grpc.ScanServiceServicer):
     """Shows a company its record, and a scanner what it has sent itself."""
 
-    def __init__(self, books: Books, bus: Bus, plans: Plans, *, clock: Clock) -> None:
+    def __init__(self, books: Books, replayer: Replayer, bus: Bus, plans: Plans, *, clock: Clock) -> None:
         self._books = books
         self._lookup = Lookup(books.scans, bus)
-        self._replayer = Replayer(books.letters, bus)
+        self._replayer = replayer
         self._plans = plans
         self._clock = clock
 

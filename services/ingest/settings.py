@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from services.chassis.settings import ProcessSettings, Secret, ServerSettings, SettingsError
 
@@ -24,10 +25,26 @@ class Settings(ServerSettings):
     """Bytes of scans that are published, or wait to be, at once; more is refused as OVERLOADED. Memory takes a few times as much."""
     shed_rate: int = 5_000
     """Requests a second that this process serves; more are refused as OVERLOADED, bulk first (CONTRACT section 5)."""
+    stores_folder: Path | None = None
+    """A folder on the disk of NATS and PostgreSQL, where this process shares a machine with them: scans are refused as
+    OVERLOADED, bulk first, before that disk is full. Absent: somebody else looks after it."""
+    stores_reserve_bytes: int = 2 * 1024**3
+    """What no scan may have of that disk, in bytes, beside what those accepted will still take: PostgreSQL's
+    `max_wal_size`, and as much again for all else that grows, logs among it."""
 
     def __post_init__(self) -> None:
-        if self.shed_rate < 1:
-            raise SettingsError("INGEST_SHED_RATE: must be at least 1")
+        """Refuse what nobody can serve with."""
+        problems = [
+            *([] if self.shed_rate >= 1 else ["INGEST_SHED_RATE: must be at least 1"]),
+            *([] if self.stores_reserve_bytes >= 1 else ["INGEST_STORES_RESERVE_BYTES: must be at least 1"]),
+            *([] if self._stores_seen else [f"INGEST_STORES_FOLDER: {self.stores_folder} is no folder"]),
+        ]
+        if problems:
+            raise SettingsError("\n".join(problems))
+
+    @property
+    def _stores_seen(self) -> bool:
+        return self.stores_folder is None or self.stores_folder.is_dir()
 
 
 @dataclass(frozen=True, kw_only=True)

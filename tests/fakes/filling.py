@@ -10,10 +10,11 @@ from services.chassis.subjects import Stream
 
 
 class Filling:
-    """All its streams are full by `share`, 0 to 1, in all; None: it does not answer."""
+    """All its streams are full by `share`, 0 to 1, of so many bytes; None: it does not answer."""
 
-    def __init__(self, share: float | None = 0.0) -> None:
+    def __init__(self, share: float | None = 0.0, *, max_size: int = 1_000) -> None:
         self.share = share
+        self._max_size = max_size
         self.asked: list[Stream] = []
 
     async def state(self, stream: Stream) -> StreamState:
@@ -21,5 +22,5 @@ class Filling:
         self.asked.append(stream)
         if self.share is None:
             raise Unavailable("the bus does not answer")
-        size = round(self.share * 1_000)
-        return StreamState(1, 9, 9, size, 1_000, datetime.now(UTC), timedelta(seconds=1), "epoch")
+        size = round(self.share * self._max_size)
+        return StreamState(1, 9, 9, size, self._max_size, datetime.now(UTC), timedelta(seconds=1), "epoch")

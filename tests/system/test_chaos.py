@@ -1,4 +1,4 @@
-"""`make chaos FAULTS=power`, for a minute and with another seed each time: whatever falls when, the books agree.
+"""`make chaos FAULTS=power,disk`, for a minute and with another seed each time: whatever falls when, the books agree.
 
 And with a bug: then it ends in time, as a run with differences. `test_mutants.py` has all of them.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ _BOOKS = {
 @pytest.mark.timeout(_MANY_SECONDS)
 def test_books_agree_after_a_minute_of_faults(tmp_path: Path) -> None:
     run, report = _chaos(
-        tmp_path, "--seconds", str(_SECONDS), "--faults", "power", timeout=_MANY_SECONDS - 10
+        tmp_path, "--seconds", str(_SECONDS), "--faults", "power,disk", timeout=_MANY_SECONDS - 10
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"seed {report['seed']}," in run.stdout.splitlines()[0]
@@ -48,9 +49,10 @@ def test_books_agree_after_a_minute_of_faults(tmp_path: Path) -> None:
     for fault in report["faults"]:
         assert fault.keys() == {"at", "what", "errors", "outage_s", "recovered_s"}
         assert 0 <= fault["at"] <= _SECONDS + 1  # the last one may be a moment late
-        assert fault["what"].split()[0] in {"kill", "stop", "restart", "power"}
-    cuts = sum(fault["what"] == "power cut" for fault in report["faults"])
-    assert (cuts, len(report["left_out"])) == ((2, 0) if _power_can_be_cut() else (0, 1))
+        assert fault["what"].split()[0] in {"kill", "stop", "restart", "power", "disk"}
+    befell = Counter(fault["what"] for fault in report["faults"])
+    cuts, full, left_out = befell["power cut"], befell["disk full"], len(report["left_out"])
+    assert (cuts, full, left_out) == ((2, 1, 0) if _a_disk_can_be_had() else (0, 0, 2))
     books = report["books"]
     assert books.keys() == _BOOKS
     assert books["stored"] == books["rolled_up"] == books["metered"] == books["invoiced"] > 60 * _SECONDS
@@ -64,7 +66,7 @@ def test_a_run_with_a_bug_ends_as_one_with_differences_within_a_minute(tmp_path:
     assert all(difference in run.stdout for difference in report["differences"])
 
 
-def _power_can_be_cut() -> bool:
+def _a_disk_can_be_had() -> bool:
     """Whether this machine lets us mount a disk; tried apart, for whoever mounts one leaves the machine's mounts behind."""
     command = [sys.executable, "-c", "from benchmarks import disk\ndisk.require()"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0

@@ -51,6 +51,41 @@ def test_what_was_flushed_survives_a_cut_and_nothing_else(tmp_path: Path) -> Non
     assert ran.stdout.splitlines() == ["['flushed', 'lost+found']", "text"], ran.stderr
 
 
+def test_a_full_disk_takes_nothing_also_after_a_cut_until_it_is_cleared(tmp_path: Path) -> None:
+    ran = run(
+        """
+        import shutil
+        from benchmarks.disk import Disk
+
+        def free():
+            return round(shutil.disk_usage(folder / "data").free / 2**20)
+
+        def write():
+            try:
+                (folder / "data" / "more").write_bytes(bytes(2**20))
+            except OSError as error:
+                return error.strerror
+            return "written"
+
+        disk = Disk(64 * 2**20)
+        with disk.mounted(folder / "data"):
+            before = free()
+            disk.fill(16 * 2**20)
+            print(free())
+            disk.fill(0)
+            print(write())
+            disk.cut()
+            disk.start()
+            print(write())
+            disk.clear()
+            print(before - free(), write())
+        """,
+        tmp_path,
+    )
+    full = "No space left on device"
+    assert ran.stdout.splitlines() == ["16", full, full, "0 written"], ran.stderr
+
+
 def test_nothing_is_left_mounted_whatever_ends_its_process(tmp_path: Path) -> None:
     ran = run(
         """

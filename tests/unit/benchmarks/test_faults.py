@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from benchmarks.chaos.faults import Act, cuts, plan
+from benchmarks.chaos.faults import Act, plan
 
 PROCESSES = ("envoy", "ingest", "nats", "postgres", "valkey")
 
@@ -63,17 +63,3 @@ def test_targets_and_acts_are_kept_to() -> None:
 
 def test_without_targets_nothing_happens() -> None:
     assert plan(1, 300.0, []) == ()
-
-
-def test_the_power_fails_twice_in_a_minute_and_about_every_25_s_in_more() -> None:
-    for seed in range(200):
-        minute = cuts(seed, 60.0)
-        assert len(minute) == 2
-        assert 5.0 <= minute[0] <= 20.0
-        assert minute[1] <= 50.0
-        moments = cuts(seed, 300.0)
-        assert len(moments) in {11, 12}
-        assert min(later - earlier for earlier, later in itertools.pairwise(moments)) >= 10.0
-        assert moments == cuts(seed, 300.0)
-    assert len({cuts(seed, 60.0) for seed in range(200)}) == 200
-    assert cuts(1, 5.0) == ()

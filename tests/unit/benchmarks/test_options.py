@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.chaos import options
 from benchmarks.chaos.faults import Act
+from benchmarks.chaos.machine import Machine
 from benchmarks.mutants.catalogue import MUTANTS
 
 
@@ -13,7 +14,7 @@ def test_plain_run_disturbs_everything_for_five_minutes() -> None:
     asked = options.read([])
     assert (asked.seconds, asked.replicas, asked.targets, asked.mutant) == (300.0, 2, None, None)
     assert asked.acts == tuple(Act)
-    assert not asked.power
+    assert asked.machine == ()
 
 
 def test_seed_is_kept_and_else_drawn() -> None:
@@ -25,7 +26,7 @@ def test_targets_and_acts_are_lists() -> None:
     asked = options.read(["--targets", "nats, postgres", "--acts", "kill,stop"])
     assert asked.targets == ("nats", "postgres")
     assert asked.acts == (Act.KILL, Act.STOP)
-    assert options.read(["--faults", "power"]).power
+    assert options.read(["--faults", "power,disk"]).machine == (Machine.POWER, Machine.DISK)
 
 
 @pytest.mark.parametrize("name", sorted(MUTANTS))
@@ -42,7 +43,7 @@ def test_mutant_brings_its_faults(name: str) -> None:
     [
         ("--mutant", "none", "invalid choice"),
         ("--acts", "kill,maim", "no such act: maim; there are: kill, stop, restart"),
-        ("--faults", "power,flood", "no such fault of the machine: flood; there are: power"),
+        ("--faults", "power,flood", "no such fault of the machine: flood; there are: power, disk"),
         ("--seconds", "many", "invalid"),
         *(("--seconds", value, "must lie between 5 and 86400") for value in ("0", "-5", "nan", "inf", "1e6")),
         ("--replicas", "0", "must be at least 1"),

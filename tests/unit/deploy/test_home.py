@@ -38,6 +38,14 @@ def test_private_file_is_replaced_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "mesh.json"
+    in_the_way.mkdir()
+    with pytest.raises(OSError, match=r"mesh\.json"):
+        write_private(in_the_way, "new")
+    assert list(tmp_path.iterdir()) == [in_the_way]
+
+
 def test_passwords_are_made_once_and_differ(tmp_path: Path) -> None:
     home = Home(tmp_path)
     first = Passwords.of(home)

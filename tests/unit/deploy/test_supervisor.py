@@ -11,9 +11,9 @@ from typing import Self
 
 import pytest
 
-from deploy.local import dropins, state
+from deploy.local import dropins, log, state, supervisor, unit
 from deploy.local.failures import StartFailed
-from deploy.local.parts import NotReady, Part
+from deploy.local.parts import Check, NotReady, Part
 from deploy.local.site import Site
 from deploy.local.supervisor import Supervisor
 from tests.servers import polling
@@ -34,12 +34,28 @@ def step(name: str, script: str, *needs: str, marker: Path | None = None) -> Par
     return Part(name=name, argv=("sh", "-c", script), needs=needs, marker=marker)
 
 
-def server(name: str, script: str, *needs: str, ready_when: Path | None = None) -> Part:
+def server(
+    name: str, script: str, *needs: str, ready_when: Path | None = None, alive: Check | None = None
+) -> Part:
     async def ready() -> None:
         if ready_when is not None and not ready_when.exists():
             raise NotReady("its file is missing")
 
-    return Part(name=name, argv=("sh", "-c", script), needs=needs, ready=ready)
+    return Part(name=name, argv=("sh", "-c", script), needs=needs, ready=ready, alive=alive)
+
+
+class Answers:
+    """What a part answers when it is asked whether it works, each in its turn, and the last one from then on."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self.asked = 0
+        self._answers = answers
+
+    async def __call__(self) -> None:
+        answer = self._answers[min(self.asked, len(self._answers) - 1)]
+        self.asked += 1
+        if answer is not None:
+            raise answer
 
 
 class Running:
@@ -139,6 +155,82 @@ async def test_dead_part_is_started_again_and_mesh_file_names_the_new_process(si
         os.kill(before, signal.SIGKILL)
         await mesh.until_state("bus", "ready", but_pid=before)
         assert json.loads(site.home.mesh_file.read_text())["processes"]["bus"] == [mesh.pid("bus")]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A supervisor that asks often and soon gives up."""
+    monkeypatch.setattr(unit, "_ASK_SECONDS", 0.01)
+    monkeypatch.setattr(unit, "USELESS_SECONDS", 0.2)
+    monkeypatch.setattr(supervisor, "_HOUSEKEEPING_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_part_that_lives_and_works_no_more_is_started_again(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    alive = Answers(None, *[NotReady("its disk was full")] * 10_000)
+    async with Running(site, server("bus", FOREVER, alive=alive)) as mesh:
+        before = mesh.pid("bus")
+        await mesh.until_state("bus", "ready", but_pid=before)
+        assert "bus works no more: its disk was full" in caplog.text
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "answers", [[OSError("silence")], [NotReady("not now"), None] * 50, [NotReady("no"), OSError("?")] * 50]
+)
+async def test_part_that_is_silent_or_works_again_is_left_alone(
+    site: Site, answers: list[Exception | None]
+) -> None:
+    alive = Answers(*answers, None)
+
+    async def asked_for_long() -> bool:
+        return alive.asked > 60  # longer than the supervisor's patience
+
+    async with Running(site, server("bus", FOREVER, alive=alive)) as mesh:
+        before = mesh.pid("bus")
+        await polling.eventually(asked_for_long, "it to be asked many times")
+        assert (mesh.pid("bus"), mesh.state("bus")) == (before, "ready")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_could_not_be_written_down_is_written_as_soon_as_that_works(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def failed() -> bool:
+        return "could not be written down" in caplog.text
+
+    async def written() -> bool:
+        return site.home.mesh_file.is_file()
+
+    async with Running(site, server("bus", FOREVER)) as mesh:
+        before = mesh.pid("bus")
+        site.home.mesh_file.unlink()
+        site.home.mesh_file.mkdir()
+        os.kill(before, signal.SIGKILL)
+        await polling.eventually(failed, "the file to be in the way")
+        site.home.mesh_file.rmdir()
+        await polling.eventually(written, "mesh.json to be written again")
+        [now] = json.loads(site.home.mesh_file.read_text())["processes"]["bus"]
+        assert now not in {before, 0}
+        assert mesh.pid("bus") == now
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_log_that_cannot_be_moved_does_not_end_the_mesh(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def failed() -> bool:
+        return "the log of bus could not be moved" in caplog.text
+
+    async with Running(site, server("bus", FOREVER)) as mesh:
+        path = site.home.log("bus")
+        path.with_name(f"{path.name}.1").mkdir()
+        with path.open("r+b") as file:
+            file.truncate(log.MAX_BYTES + 1)
+        await polling.eventually(failed, "the log to be too long")
+        assert not mesh.task.done()
 
 
 async def test_held_part_stays_down_and_comes_back_when_released(site: Site) -> None:

@@ -18,9 +18,12 @@ from services.chassis.database import Database
 from services.chassis.identity import Role, Signer, Verifier
 from services.chassis.plans import Plan
 from services.chassis.provision import provision
+from services.ingest.backlog import Backlog
+from services.ingest.replayer import Replayer
 from services.ingest.servicer_scan import Books, ScanServicer
 from tests.fakes import identities
 from tests.fakes.auth import SettableClock
+from tests.fakes.filling import Filling
 from tests.servers.fixtures import postgres  # noqa: F401 - a fixture
 from tests.servers.nats import NatsServer
 from tests.servers.postgres import PostgresServer
@@ -109,11 +112,32 @@ def books(db: Database) -> Books:
 
 
 @pytest.fixture
-async def scans(
-    books: Books, bus: Bus, known_plans: KnownPlans, clock: SettableClock, verifier: Verifier
-) -> AsyncIterator[Any]:
+def filling() -> Filling:
+    """Tells the service how full its streams are."""
+    return Filling()
+
+
+@pytest.fixture
+def backlog(filling: Filling) -> Backlog:
+    """Sees empty streams until a test has it look."""
+    return Backlog(filling)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def replayer(books: Books, bus: Bus, backlog: Backlog) -> Replayer:
+    return Replayer(books.letters, bus, backlog)
+
+
+@pytest.fixture
+def servicer(
+    books: Books, replayer: Replayer, bus: Bus, known_plans: KnownPlans, clock: SettableClock
+) -> ScanServicer:
+    return ScanServicer(books, replayer, bus, known_plans, clock=clock)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def scans(servicer: ScanServicer, verifier: Verifier) -> AsyncIterator[Any]:
     """A stub of ScanService."""
-    servicer = ScanServicer(books, bus, known_plans, clock=clock)  # type: ignore[arg-type]
     added = Added(query_pb2_grpc.add_ScanServiceServicer_to_server, servicer)
     async with (
         serving(verifier, added) as server,

@@ -150,6 +150,18 @@ async def test_what_cannot_be_replayed_is_told_at_once_and_stops_the_replay(scan
     assert await stored(bus, SCANS) == []
 
 
+async def test_without_room_a_replay_waits_as_bulk_does(scans, record, admin, backlog, filling):
+    letter = await record.dead(NOW, lane="premium")
+    filling.share = 0.6
+    await backlog.look()
+    error = await failure(scans.ReplayDeadLetters(replay(letter), metadata=admin))
+    assert (type(error), error.reason) == (Unavailable, Reason.OVERLOADED)
+    assert error.retry_delay
+    filling.share = 0.4
+    await backlog.look()
+    assert (await scans.ReplayDeadLetters(replay(letter), metadata=admin)).replayed_count == 1
+
+
 @pytest.mark.parametrize("count", [0, 1_001])
 async def test_a_replay_has_1_to_1000_letters(scans, admin, count):
     error = await failure(scans.ReplayDeadLetters(replay(*(uuid7() for _ in range(count))), metadata=admin))
