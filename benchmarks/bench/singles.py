@@ -7,11 +7,14 @@ latency goes on counting.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from benchmarks.bench.scan_ids import ORDERED, Minting
 from benchmarks.scan import BARCODE, new_id
 
 _BODY = '{"scanId":"%s","barcode":{"data":"' + BARCODE + '"}}'
@@ -19,15 +22,15 @@ _LENGTH = b"content-length: "
 
 
 class Singles:
-    """Posts scans of one scanner."""
+    """Posts scans of some scanners in turn."""
 
-    def __init__(self, edge: str, api_key: str, *, connections: int = 64) -> None:
+    def __init__(
+        self, edge: str, api_keys: Sequence[str], *, connections: int = 64, minting: Minting = ORDERED
+    ) -> None:
         """Describe it; `edge` is the URL of the edge."""
         self._address = urlsplit(edge)
-        self._head = (
-            f"POST /v1/scans HTTP/1.1\r\nhost: {self._address.netloc}\r\nx-api-key: {api_key}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(_BODY % new_id())}\r\n\r\n"
-        )
+        self._heads = itertools.cycle([self._head(api_key) for api_key in api_keys])
+        self._mint = minting.single
         self._free: asyncio.LifoQueue[_Connection | None] = asyncio.LifoQueue()
         for _ in range(connections):
             self._free.put_nowait(None)
@@ -49,7 +52,7 @@ class Singles:
         connection, whole = await self._free.get(), False
         try:
             connection = connection or await self._connect()
-            status, body = await connection.post((self._head + _BODY % new_id()).encode())
+            status, body = await connection.post((next(self._heads) + _BODY % self._mint()).encode())
             whole = True
         except (OSError, asyncio.IncompleteReadError) as error:
             status, body = 0, repr(error).encode()
@@ -60,6 +63,12 @@ class Singles:
         if status != 200:
             self.failures[f"{status} {body.decode()[:200]}"] += 1
         return int(status == 200)
+
+    def _head(self, api_key: str) -> str:
+        return (
+            f"POST /v1/scans HTTP/1.1\r\nhost: {self._address.netloc}\r\nx-api-key: {api_key}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(_BODY % new_id())}\r\n\r\n"
+        )
 
     async def _connect(self) -> _Connection:
         return _Connection(*await asyncio.open_connection(self._address.hostname, self._address.port))
