@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     asked.report.parent.mkdir(parents=True, exist_ok=True)
     asked.report.write_text(json.dumps(written, indent=1) + "\n")
     print("", *report.table(axes), f"report: {asked.report}", sep="\n")
-    return int(any(point.trouble for axis in axes for point in axis.points()))
+    return int(any(axis.troubles for axis in axes))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -62,9 +62,14 @@ class Axis:
         """Answer what a scan has cost in the base cells, in ms of CPU."""
         return [base.costs[load].cpu_ms for base in self.bases if load in base.costs]
 
+    @property
+    def troubles(self) -> list[str]:
+        """Why loads were not taken."""
+        return [trouble for cell in (*self.bases, *self.cells) for trouble in cell.troubles.values()]
+
     def points(self) -> Iterator[Point]:
-        """Answer how base cells and cells stand to the base cells."""
-        for cell in (*self.bases, *self.cells):
+        """Answer how the cells stand to the base cells."""
+        for cell in self.cells:
             for load in KINDS:
                 trouble = cell.troubles.get(load, "")
                 yield Point(cell.value, load, cell.costs.get(load), self.base_costs(load), trouble)
@@ -74,6 +79,7 @@ class Axis:
         costs = {load: self.base_costs(load) for load in KINDS}
         return {
             "axis": self.name,
+            "bases": [asdict(base) for base in self.bases],
             "base_spread": {load: spread(known) for load, known in costs.items() if known},
             "points": [point.as_json() for point in self.points()],
         }

@@ -48,7 +48,7 @@ class _Kind:
     size: int
     """Scans in one call."""
     per_second: float
-    """Scans; a sixth to a quarter of what two cores take."""
+    """Scans; a tenth to a quarter of what two cores take."""
     sender: Callable[[Ground, Crowd, Sequence[str]], Singles | Batches]
     """Makes what sends with some keys in turn."""
 
@@ -66,7 +66,7 @@ def _batches(ground: Ground, crowd: Crowd, api_keys: Sequence[str]) -> Batches:
     return Batches(ground.stage.target, api_keys, _SIZE, minting=crowd.minting)
 
 
-KINDS: Mapping[str, _Kind] = {"single": _Kind(1, 150, _singles), "batch": _Kind(_SIZE, 2_500, _batches)}
+KINDS: Mapping[str, _Kind] = {"single": _Kind(1, 100, _singles), "batch": _Kind(_SIZE, 2_500, _batches)}
 """Single scans over HTTP, and batches of a hundred over gRPC."""
 
 
@@ -104,7 +104,7 @@ async def _cost(ground: Ground, crowd: Crowd, kind: _Kind) -> Cost:
         metered = after.metered - before.metered
         if not attempt.offered.whole or metered != attempt.offered.accepted:
             raise NotTaken(f"{attempt}, {metered} metered; not accepted: {dict(sender.failures)}")
-    return cost(attempt.profile, before, after)
+    return cost(attempt.profile, before, after, ground.idle / kind.per_second)
 
 
 async def _warm_up(load: Load, calls: int) -> None:

@@ -18,6 +18,8 @@ class Cost:
     scans: int
     cpu_ms: float
     """Of all processes of the mesh."""
+    idle_ms: float
+    """Of these, what the mesh takes when nothing is offered."""
     cpu_ms_by_process: Mapping[str, float]
     wal_bytes: float
     stored_bytes: float
@@ -49,7 +51,7 @@ async def counters(ground: Ground, companies: Collection[int]) -> Counters:
     )
 
 
-def cost(profile: Profile, before: Counters, after: Counters) -> Cost:
+def cost(profile: Profile, before: Counters, after: Counters, idle_ms: float) -> Cost:
     """Answer what each of the scans has cost that were metered in between."""
     scans = after.metered - before.metered
     by_process = {
@@ -58,6 +60,7 @@ def cost(profile: Profile, before: Counters, after: Counters) -> Cost:
     return Cost(
         scans=scans,
         cpu_ms=sum(by_process.values()),
+        idle_ms=idle_ms,
         cpu_ms_by_process=by_process,
         wal_bytes=(after.wal_bytes - before.wal_bytes) / scans,
         stored_bytes=(after.stored_bytes - before.stored_bytes) / scans,

@@ -26,4 +26,4 @@ FULL = Extent(
     shares=(0.05, 0.25, 1),
     events=20_000_000,
 )
-QUICK = Extent(seconds=4, companies=(10, 100), scanners=(100, 1_000), shares=(0.25, 1), events=200_000)
+QUICK = Extent(seconds=3, companies=(100,), scanners=(1_000,), shares=(1,), events=200_000)

@@ -8,11 +8,13 @@ if the ids had come in any order.
 from __future__ import annotations
 
 import asyncio
-import secrets
+import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
+
+from asyncpg.pgproto import pgproto
 
 from benchmarks.scale.ground import Ground
 from benchmarks.scale.message import COLUMNS, SIZE, Message, rows
@@ -52,12 +54,13 @@ def ordered(time: datetime, _number: int, _of: int) -> UUID:
 
 def scattered(_time: datetime, number: int, of: int) -> UUID:
     """Make a UUIDv4."""
-    return _uuid(((number << 48) + secrets.randbelow(1 << 48)) // of, 4)
+    return _uuid(((number << 48) + random.getrandbits(48)) // of, 4)
 
 
 def _uuid(high: int, version: int) -> UUID:
-    low = secrets.randbits(74)
-    return UUID(int=high << 80 | version << 76 | low >> 62 << 64 | 0b10 << 62 | low & (1 << 62) - 1)
+    low = random.getrandbits(74)
+    whole = high << 80 | version << 76 | low >> 62 << 64 | 0b10 << 62 | low & (1 << 62) - 1
+    return pgproto.UUID(whole.to_bytes(16))  # made, shown and sent in a third of the time that others take
 
 
 class History:
@@ -67,10 +70,7 @@ class History:
         """Describe it; `most` scans is what it may grow to."""
         self._store = ground.store
         self._company_id = device.company_id
-        self._scanners = [
-            UUID(device.scanner_id),
-            *(UUID(int=secrets.randbits(128)) for _ in range(_SCANNERS - 1)),
-        ]
+        self._scanners = [UUID(device.scanner_id), *(uuid4() for _ in range(_SCANNERS - 1))]
         self._mint = mint
         self._most = most // SIZE
         self._messages = 0

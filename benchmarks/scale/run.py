@@ -83,4 +83,4 @@ async def _grow(mesh: Mesh, extent: Extent) -> _Grown:
 
 
 async def _base(ground: Ground) -> Cell:
-    return await measured(ground, "1 of each, nothing on record", ground.one)
+    return await measured(ground, "1 of each, none on record", ground.one)
