@@ -6,11 +6,11 @@ DESCRIPTORS := gateway/scanmesh.binpb
 PROTOS := $(shell find protos/scanmesh -name '*.proto')
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down verify test check chaos bench backlog soak protos lock clean
+.PHONY: help run up down verify test check chaos bench bench-scale backlog soak protos lock clean
 .DELETE_ON_ERROR:
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 run: $(VENV) $(DESCRIPTORS) ## boot the mesh with a demo company, send it scans, stay until Ctrl-C
 	@$(PYTHON) -m deploy.local run
@@ -29,6 +29,9 @@ chaos: $(VENV) $(DESCRIPTORS) ## kill, freeze and restart parts under load, then
 
 bench: $(VENV) $(DESCRIPTORS) ## measure every budget of the design: QUICK=1 ROWS=
 	@$(PYTHON) -m benchmarks.bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ROWS),--rows $(ROWS))
+
+bench-scale: $(VENV) $(DESCRIPTORS) ## cost per scan with more companies, scanners, scans on record, replicas: QUICK=1 EVENTS=
+	@$(PYTHON) -m benchmarks.scale $(if $(filter-out 0,$(QUICK)),--quick) $(if $(EVENTS),--events $(EVENTS))
 
 backlog: $(VENV) $(DESCRIPTORS) ## the recorder down for three minutes at half load, then catching up: SECONDS=
 	@$(PYTHON) -m benchmarks.endurance.backlog $(if $(SECONDS),--seconds $(SECONDS))

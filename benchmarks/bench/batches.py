@@ -1,4 +1,4 @@
-"""Batches over gRPC, from bytes that are made once."""
+"""Batches over gRPC, from bytes that are made once: only the ids differ, all of the same length."""
 
 from __future__ import annotations
 
@@ -8,30 +8,40 @@ from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 import grpc
 from scanmesh.ingest.v1 import ingest_pb2, scan_pb2
 
-from benchmarks.bench.scan_ids import PLACEHOLDER, positions, prefix
+from benchmarks.bench.scan_ids import ORDERED, Minting, prefix
 from benchmarks.books.claims import Claims
 from benchmarks.scan import BARCODE
 
 _METHOD = "/scanmesh.ingest.v1.IngestService/SubmitScans"
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1),)  # each channel has a connection of its own
+_CONNECTIONS = 4
 _CALL_SECONDS = 15.0
+_PLACEHOLDER = str(UUID(int=0))
 
 
 class Batches:
-    """Hands over batches of one scanner, all of one size."""
+    """Hands over batches of some scanners in turn, all of one size."""
 
     def __init__(
-        self, target: str, api_key: str, size: int, *, bulk: bool = False, connections: int = 4
+        self,
+        target: str,
+        api_keys: Sequence[str],
+        size: int,
+        *,
+        bulk: bool = False,
+        minting: Minting = ORDERED,
     ) -> None:
         """Describe it; `target` is host and port of the edge."""
-        self._template = request(size, bulk=bulk)
-        self._positions = positions(size)
-        self._metadata = (("x-api-key", api_key),)
-        self._channels = [grpc.aio.insecure_channel(target, options=_OPTIONS) for _ in range(connections)]
+        self._template = template(size, bulk=bulk)
+        self._size = size
+        self._of_batch = minting.of_batch
+        self._metadata = itertools.cycle([(("x-api-key", api_key),) for api_key in api_keys])
+        self._channels = [grpc.aio.insecure_channel(target, options=_OPTIONS) for _ in range(_CONNECTIONS)]
         calls: list[Any] = [channel.unary_unary(_METHOD, None, _answer) for channel in self._channels]
         self._calls = itertools.cycle(calls)
         self._accepted: list[str] = []
@@ -53,9 +63,9 @@ class Batches:
         return not self.failures.keys().isdisjoint({"RATE_LIMITED", "RESOURCE_EXHAUSTED"})
 
     def claims(self, company_id: int) -> Claims:
-        """Answer what was said of the scans; of a batch that was not accepted whole, nothing is claimed."""
-        accepted = {(company_id, scan_id) for first in self._accepted for scan_id in self._ids(first)}
-        unsure = {(company_id, scan_id) for first in self._unsure for scan_id in self._ids(first)}
+        """Answer what was said of the scans, all of one company; of a batch not accepted whole, nothing is claimed."""
+        accepted = {(company_id, scan_id) for name in self._accepted for scan_id in self._ids(name)}
+        unsure = {(company_id, scan_id) for name in self._unsure for scan_id in self._ids(name)}
         return Claims(accepted, unknown=unsure, refused=frozenset())
 
     async def send(self) -> int:
@@ -64,37 +74,37 @@ class Batches:
 
     async def send_named(self) -> Sequence[str]:
         """Hand over a batch; answer the ids of its scans, or none if not all of them were accepted."""
-        first = prefix()
-        whole = await self._send(first) == len(self._positions)
-        return self._ids(first) if whole else []
+        name = prefix()
+        whole = await self._send(name) == self._size
+        return self._ids(name) if whole else []
 
-    async def _send(self, first: str) -> int:
-        self._unsure.add(first)
-        accepted = await self._call(first)
-        if accepted == len(self._positions):
-            self._unsure.remove(first)
-            self._accepted.append(first)
+    async def _send(self, name: str) -> int:
+        self._unsure.add(name)
+        accepted = await self._call(name)
+        if accepted == self._size:
+            self._unsure.remove(name)
+            self._accepted.append(name)
         return accepted
 
-    def _ids(self, first: str) -> list[str]:
-        return [first + position for position in self._positions]
+    def _ids(self, name: str) -> Sequence[str]:
+        return self._of_batch(name, self._size)
 
-    async def _call(self, first: str) -> int:
-        body = self._template.replace(PLACEHOLDER.encode(), first.encode())
+    async def _call(self, name: str) -> int:
+        body = self._template % tuple(scan_id.encode() for scan_id in self._ids(name))
         try:
-            answer = await next(self._calls)(body, metadata=self._metadata, timeout=_CALL_SECONDS)
+            answer = await next(self._calls)(body, metadata=next(self._metadata), timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
-            self.failures[error.code().name] += len(self._positions)
+            self.failures[error.code().name] += self._size
             return 0
         self.failures.update(rejection.reason for rejection in answer.rejections)
         return int(answer.accepted_count)
 
 
-def request(size: int, *, bulk: bool) -> bytes:
-    """Write a batch whose ids all begin with the placeholder."""
-    barcode = scan_pb2.Barcode(data=BARCODE)
-    scans = [scan_pb2.Scan(scan_id=PLACEHOLDER + each, barcode=barcode) for each in positions(size)]
-    return ingest_pb2.SubmitScansRequest(scans=scans, bulk=bulk).SerializeToString()
+def template(size: int, *, bulk: bool) -> bytes:
+    """Write a batch with `%b` for each id."""
+    scan = scan_pb2.Scan(scan_id=_PLACEHOLDER, barcode=scan_pb2.Barcode(data=BARCODE))
+    whole = ingest_pb2.SubmitScansRequest(scans=[scan] * size, bulk=bulk).SerializeToString()
+    return whole.replace(b"%", b"%%").replace(_PLACEHOLDER.encode(), b"%b")
 
 
 def _answer(data: bytes) -> Any:

@@ -27,8 +27,12 @@ def trees(description: Description) -> Mapping[str, list[int]]:
 
 def cpu_seconds(description: Description) -> Mapping[str, float]:
     """Answer the CPU time of each process since it was started, and of this one."""
-    used = {name: sum(map(_cpu_seconds, pids)) for name, pids in trees(description).items()}
-    return {**used, GENERATOR: time.process_time()}
+    return {**mesh_cpu_seconds(description), GENERATOR: time.process_time()}
+
+
+def mesh_cpu_seconds(description: Description) -> Mapping[str, float]:
+    """Answer the CPU time of each process of the mesh since it was started."""
+    return {name: sum(map(_cpu_seconds, pids)) for name, pids in trees(description).items()}
 
 
 def written_bytes(description: Description, names: Iterable[str]) -> Mapping[str, int]:

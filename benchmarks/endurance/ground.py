@@ -45,7 +45,7 @@ async def prepared(mesh: Mesh) -> AsyncIterator[Ground]:
     """Make the company and find out what the mesh takes."""
     async with entered(mesh, time.monotonic(), QUICK) as stage:
         company, device = await stage.company("endurance")
-        async with Batches(stage.target, device.api_key, _SIZE) as batches:
+        async with Batches(stage.target, [device.api_key], _SIZE) as batches:
             load = Load(batches.send, _SIZE, _CALLERS)
             await peak(load, _FLOOD_SECONDS)  # connections, caches, the day's partitions
             await stage.streams.settle()

@@ -18,7 +18,7 @@ _CALLERS = 16
 async def measure(stage: Stage) -> Mapping[str, Reading]:
     """Measure it; what comes after acceptance may lag behind here."""
     _, device = await stage.company("batches")
-    async with Batches(stage.target, device.api_key, _SIZE) as batches:
+    async with Batches(stage.target, [device.api_key], _SIZE) as batches:
         load = Load(batches.send, _SIZE, _CALLERS)
         top = await peak(load, stage.extent.probe)
         await stage.streams.settle()

@@ -26,7 +26,7 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
     accepted: dict[str, float] = {}
     loop = asyncio.get_running_loop()
     async with (
-        Batches(stage.target, device.api_key, _SIZE) as batches,
+        Batches(stage.target, [device.api_key], _SIZE) as batches,
         watching(stage.description, company.id) as watcher,
     ):
 

@@ -57,7 +57,7 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
 async def _beside_flood(
     stage: Stage, watcher: Watcher, premium: Device, flooding: Device
 ) -> tuple[_Seen, Offered]:
-    async with Batches(stage.target, flooding.api_key, _FLOOD_SIZE, bulk=True) as batches:
+    async with Batches(stage.target, [flooding.api_key], _FLOOD_SIZE, bulk=True) as batches:
         load = Load(batches.send, _FLOOD_SIZE, _CALLERS)
         seconds = stage.extent.latency + _WARM_UP_SECONDS
         flood = asyncio.create_task(offer(load, _FLOOD * _ADMITTED_PER_SECOND, seconds))
@@ -67,7 +67,7 @@ async def _beside_flood(
 
 async def _premium(stage: Stage, watcher: Watcher, device: Device) -> _Seen:
     due: dict[str, float] = {}
-    async with Batches(stage.target, device.api_key, _PREMIUM_SIZE) as batches:
+    async with Batches(stage.target, [device.api_key], _PREMIUM_SIZE) as batches:
 
         async def fire(due_time: float) -> None:
             due.update(dict.fromkeys(await batches.send_named(), due_time))
@@ -88,7 +88,7 @@ async def _empty(stage: Stage, device: Device) -> None:
         TimeoutError: it is not.
     """
     async with (
-        Batches(stage.target, device.api_key, _EMPTYING_SIZE, bulk=True) as batches,
+        Batches(stage.target, [device.api_key], _EMPTYING_SIZE, bulk=True) as batches,
         asyncio.timeout(_EMPTYING_SECONDS),
     ):
         while not batches.limited:

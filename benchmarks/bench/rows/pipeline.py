@@ -41,7 +41,7 @@ async def measure(stage: Stage) -> Mapping[str, Reading]:
         BooksDiffer: a scan that was accepted is missing somewhere, or one is there twice.
     """
     company, device = await stage.company("pipeline")
-    async with Batches(stage.target, device.api_key, _SIZE) as batches:
+    async with Batches(stage.target, [device.api_key], _SIZE) as batches:
         load = Load(batches.send, _SIZE, _CALLERS)
         top = await capacity(stage, load, company, stage.extent.probe)
         tried = await highest(

@@ -20,7 +20,7 @@ _SHARE = 0.6
 async def measure(stage: Stage) -> Mapping[str, Reading]:
     """Measure both; without a rate that was reached there is no latency."""
     _, device = await stage.company("singles")
-    async with Singles(stage.edge, device.api_key, connections=2 * _CALLERS) as singles:
+    async with Singles(stage.edge, [device.api_key], connections=2 * _CALLERS) as singles:
         load = Load(singles.send, 1, _CALLERS)
         top = await peak(load, stage.extent.probe)
         await stage.streams.settle()

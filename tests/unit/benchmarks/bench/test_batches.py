@@ -43,7 +43,7 @@ async def serving(ingest: Ingest) -> AsyncIterator[str]:
 
 async def test_the_book_claims_the_scans_of_whole_batches_and_is_unsure_of_all_others():
     ingest = Ingest()
-    async with serving(ingest) as target, Batches(target, "key", 3, connections=1) as batches:
+    async with serving(ingest) as target, Batches(target, ["key"], 3) as batches:
         assert [await batches.send() for _ in range(3)] == [3, 2, 0]
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
