@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import uvloop
+from aiohttp import web
 
 IDENTITY = "token-of-scanner-7"
 """What it puts into x-scanmesh-identity for `GOOD_KEY`."""
 GOOD_KEY = {"x-api-key": "kmp_scanner_1_good"}
 _CHECK = "/check"
+_SECONDS = 10.0
+_MOST_LINE = 128 * 1024
 _DENIED = (
     '{"code":16,"message":"no such \\"key\\"","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",'
     '"reason":"CREDENTIALS_INVALID","domain":"scanmesh.dev","metadata":{}}]}'
@@ -58,7 +64,10 @@ def premium(question: Question) -> Answer:
 
 
 class Doorkeeper:
-    """An HTTP server on loopback."""
+    """An HTTP server on loopback, in a thread of its own.
+
+    On uvloop, whose connections are not Python's sockets: it lives through unit tests, which may not open any.
+    """
 
     def __init__(self) -> None:
         self.questions: list[Question] = []
@@ -67,11 +76,12 @@ class Doorkeeper:
         self.live = True
         self.hangs_up = 0
         """How many of the next questions get no answer, but a closed connection."""
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.doorkeeper = self
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self.port = 0
+        self._loop = uvloop.new_event_loop()
+        self._runner: web.ServerRunner
+        self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
+        self._do(self._start())
 
     def forget(self) -> None:
         """Be as new."""
@@ -80,54 +90,37 @@ class Doorkeeper:
 
     def stop(self) -> None:
         """Close the port."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._do(self._runner.cleanup())
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_SECONDS)
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    doorkeeper: Doorkeeper
+    async def _start(self) -> None:
+        server = web.Server(
+            self._answer, access_log=None, max_line_size=_MOST_LINE, max_field_size=_MOST_LINE
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Pass over connections that the edge has reset; what else goes wrong, its question goes without an answer."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def _answer(self) -> None:
-        keeper = self.server.doorkeeper
-        if self.path == "/live":
-            answer = Answer(200 if keeper.live else 503)
-        elif self.path == "/ready":
-            answer = Answer(200 if keeper.ready else 503)
-        else:
-            answer = self._judged(keeper)
-            if keeper.hangs_up:
-                keeper.hangs_up -= 1
-                self.close_connection = True
-                return
-        body = answer.body.encode()
-        self.send_response_only(answer.status)
-        for name, value in {**answer.headers, "content-length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def _judged(self, keeper: Doorkeeper) -> Answer:
-        body = self.rfile.read(int(self.headers.get("content-length", "0"))).decode()
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        question = Question(self.command, self.path.removeprefix(_CHECK), headers, body)
-        keeper.questions.append(question)
-        return keeper.reply(question)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815 - the library's names
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-        """Say nothing."""
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        if request.raw_path == "/live":
+            return web.Response(status=200 if self.live else 503)
+        if request.raw_path == "/ready":
+            return web.Response(status=200 if self.ready else 503)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        path = request.raw_path.removeprefix(_CHECK)
+        question = Question(request.method, path, headers, await request.text())
+        self.questions.append(question)
+        if self.hangs_up and request.transport is not None:
+            self.hangs_up -= 1
+            request.transport.abort()
+        answer = await asyncio.to_thread(self.reply, question)  # it may take its time
+        return web.Response(status=answer.status, headers=answer.headers, body=answer.body.encode())
 
 
 @contextmanager
