@@ -12,7 +12,7 @@ _CUT_AFTER_SECONDS = (5.0, 20.0)
 """The power fails once in each such span, so long after its beginning: what it ended has come back by the next time."""
 _A_FILLING_SECONDS = 50.0
 _FILLED_AFTER_SECONDS = (5.0, 35.0)
-_FULL_SECONDS = (3.0, 8.0)
+_FULL_SECONDS = (2.0, 5.0)
 _REST_SECONDS = 10.0
 """Of the load, to show that scans are accepted again."""
 

@@ -23,7 +23,7 @@ START_SECONDS = 60.0
 """A part that has not answered by then has failed to start; on a small machine under load a start takes a while."""
 STOP_SECONDS = 2.5
 """How long a part may take to stop before it is killed: `down` promises five seconds for all of them."""
-USELESS_SECONDS = 5.0
+USELESS_SECONDS = 3.0
 """A part that has said for so long that it does not work any more is started again."""
 _POLL_SECONDS = 0.025
 _ASK_SECONDS = 1.0

@@ -25,7 +25,7 @@ def test_the_disk_is_full_once_in_a_minute_and_about_every_50_s_in_more() -> Non
     for seed in range(200):
         [minute] = fillings(seed, 60.0)
         assert 5.0 <= minute.at <= 35.0
-        assert 3.0 <= minute.seconds <= 8.0
+        assert 2.0 <= minute.seconds <= 5.0
         more = fillings(seed, 300.0)
         assert more[0] == minute
         assert len(more) in {5, 6}
