@@ -29,6 +29,8 @@ _STOPPING_SECONDS = 0.4
 """For what still comes: more than the edge takes to ask `/live` again and turn elsewhere."""
 _IDLE_SECONDS = 3600.0
 """A connection is the edge's to close: were it ours, it would be closed under a question now and then."""
+_BACKLOG = 1_024
+"""Connections that wait to be accepted: the edge opens as many as it needs at once, where a gRPC client had one."""
 _MOST_LINE = 128 * 1024
 """Bytes of a path, or of a header: more than the edge lets through."""
 
@@ -73,7 +75,7 @@ class CheckServer:
         runner = web.ServerRunner(server, shutdown_timeout=_CALL_SECONDS)
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, int(port)).start()
+            await web.TCPSite(runner, host, int(port), backlog=_BACKLOG).start()
             self.port = runner.addresses[0][1]
             yield
             await asyncio.sleep(_STOPPING_SECONDS)
