@@ -14,6 +14,7 @@ from benchmarks.mesh import BUILD
 from benchmarks.scale import report
 from benchmarks.scale.cell import KINDS
 from benchmarks.scale.extent import FULL, QUICK
+from benchmarks.scale.message import SIZE
 from benchmarks.scale.run import run
 
 
@@ -41,9 +42,15 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=main.__doc__)
     parser.add_argument("--quick", action="store_true", help="short loads and small values")
-    parser.add_argument("--events", type=int, default=0, help="the most scans on record")
+    parser.add_argument("--events", type=_scans, help="the most scans on record")
     parser.add_argument("--report", type=Path, default=BUILD / "scale.json", help="where scale.json goes")
     return parser
+
+
+def _scans(text: str) -> int:
+    if not text.isdecimal() or int(text) < SIZE:
+        raise argparse.ArgumentTypeError(f"must be a number of scans, at least {SIZE}")
+    return int(text)
 
 
 if __name__ == "__main__":

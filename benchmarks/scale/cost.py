@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from benchmarks.bench.attempt import Attempt
 from benchmarks.bench.checks import lookups
-from benchmarks.bench.profile import Profile
+from benchmarks.bench.latency import p99_ms
 from benchmarks.bench.usage import GENERATOR
 from benchmarks.scale.ground import Ground
 
@@ -16,6 +17,8 @@ class Cost:
     """Of one scan, under one load."""
 
     scans: int
+    p99_ms: float
+    """From when a call was due to its answer: shows a mesh, or a machine, that is short of breath."""
     cpu_ms: float
     """Of all processes of the mesh."""
     idle_ms: float
@@ -51,19 +54,22 @@ async def counters(ground: Ground, companies: Collection[int]) -> Counters:
     )
 
 
-def cost(profile: Profile, before: Counters, after: Counters, idle_ms: float) -> Cost:
+def cost(attempt: Attempt, before: Counters, after: Counters, idle_ms: float) -> Cost:
     """Answer what each of the scans has cost that were metered in between."""
     scans = after.metered - before.metered
     by_process = {
-        name: 1_000 * seconds / scans for name, seconds in profile.cpu_seconds.items() if name != GENERATOR
+        name: 1_000 * seconds / scans
+        for name, seconds in attempt.profile.cpu_seconds.items()
+        if name != GENERATOR
     }
     return Cost(
         scans=scans,
+        p99_ms=p99_ms(attempt.offered.latencies),
         cpu_ms=sum(by_process.values()),
         idle_ms=idle_ms,
         cpu_ms_by_process=by_process,
         wal_bytes=(after.wal_bytes - before.wal_bytes) / scans,
         stored_bytes=(after.stored_bytes - before.stored_bytes) / scans,
-        written_bytes={name: size / scans for name, size in profile.written_bytes.items()},
+        written_bytes={name: size / scans for name, size in attempt.profile.written_bytes.items()},
         lookups={tier: count - before.lookups[tier] for tier, count in after.lookups.items()},
     )

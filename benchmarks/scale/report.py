@@ -29,7 +29,8 @@ def table(axes: Sequence[Axis]) -> Iterator[str]:
         yield ""
     away = sum(point.verdict != FLAT for axis in axes for point in axis.points())
     if away:
-        yield f"{away} rows are not flat: docs/performance.md, Scaling, gives the reasons that are known"
+        rows = "1 row is" if away == 1 else f"{away} rows are"
+        yield f"{rows} not flat: docs/performance.md says which reasons are known"
 
 
 def _base(axis: Axis, load: str) -> str:

@@ -40,7 +40,7 @@ async def most(ground: Ground) -> int:
     """
     size = await _bytes_of_one(ground)
     free = shutil.disk_usage(ground.stage.mesh.home.data).free
-    fit = int((free - _SPARE_BYTES) / size / _HISTORIES)
+    fit = max(0, int((free - _SPARE_BYTES) / size / _HISTORIES))
     wanted = ground.extent.events
     if fit < wanted:
         print(
