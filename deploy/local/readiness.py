@@ -17,10 +17,12 @@ _SHOWN_BYTES = 500
 
 
 async def http_ok(port: int, path: str) -> None:
-    """Ask for a page on loopback and want status 200."""
+    """Ask for a page on loopback and want status 200; to be hung up on is silence, and no answer."""
     request = f"GET {path} HTTP/1.1\r\nHost: {_LOOPBACK}\r\nConnection: close\r\n\r\n"
     head, _, body = (await _exchange(port, request.encode())).partition(b"\r\n\r\n")
     status = head.split(b"\r\n", 1)[0]
+    if not status:
+        raise ConnectionError(f"GET {path}: closed without an answer")
     if b" 200 " not in status + b" ":
         said = body[:_SHOWN_BYTES].decode(errors="replace").strip()
         raise NotReady(f"GET {path}: {status.decode(errors='replace')} {said}".rstrip())

@@ -105,6 +105,8 @@ def _presented(headers: Mapping[str, str]) -> str:
     """
     key = headers.get(_KEY_HEADER, "")
     authorization = headers.get(_TOKEN_HEADER, "")
+    if not (key.isascii() and authorization.isascii()):
+        raise Unauthenticated("the credential is not valid")
     scheme, _, rest = authorization.partition(" ")
     bearer = rest.strip()
     if authorization and scheme.lower() != "bearer":

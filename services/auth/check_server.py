@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
@@ -26,7 +26,9 @@ READY = "/ready"
 _CALL_SECONDS = 1.9
 """The edge waits for 2."""
 _STOPPING_SECONDS = 0.4
-"""For what still comes: more than the edge takes to ask `/live` again and turn elsewhere."""
+"""For the edge to ask `/live` once more and turn elsewhere."""
+_FINISH_SECONDS = 0.5
+"""For checks in progress: the edge asks again whatever is cut."""
 _IDLE_SECONDS = 3600.0
 """A connection is the edge's to close: were it ours, it would be closed under a question now and then."""
 _BACKLOG = 1_024
@@ -59,6 +61,8 @@ class CheckServer:
         self._doorkeeper = doorkeeper
         self._needs = needs
         self._is_stopping = is_stopping
+        self._told = asyncio.Event()
+        """The edge knows that this replica stops."""
         self.port = 0
 
     @asynccontextmanager
@@ -72,13 +76,14 @@ class CheckServer:
             max_line_size=_MOST_LINE,
             max_field_size=_MOST_LINE,
         )
-        runner = web.ServerRunner(server, shutdown_timeout=_CALL_SECONDS)
+        runner = web.ServerRunner(server, shutdown_timeout=_FINISH_SECONDS)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, int(port), backlog=_BACKLOG).start()
             self.port = runner.addresses[0][1]
             yield
-            await asyncio.sleep(_STOPPING_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), _STOPPING_SECONDS)
         finally:
             await runner.cleanup()
 
@@ -87,7 +92,7 @@ class CheckServer:
         if path.startswith(CHECK):
             response = await self._judge(request)
         elif path == LIVE:
-            response = web.Response(status=503 if self._is_stopping() else 200)
+            response = self._live()
         elif path == READY:
             response = web.Response(status=200 if await met(self._needs) else 503)
         else:
@@ -95,6 +100,12 @@ class CheckServer:
         if self._is_stopping():
             response.force_close()  # the edge uses this connection no more
         return response
+
+    def _live(self) -> web.Response:
+        if not self._is_stopping():
+            return web.Response(status=200)
+        self._told.set()
+        return web.Response(status=503)
 
     async def _judge(self, request: web.BaseRequest) -> web.Response:
         start = time.perf_counter()

@@ -58,8 +58,13 @@ class Backlog:
         Raises:
             Unavailable: the bus does not answer, or the disk cannot be looked at.
         """
-        if self._disk is not None:  # first: it is there when the bus is not
-            self._disk_taken = self._disk.taken(self._promised)
+        try:
+            if self._disk is not None:
+                self._disk_taken = self._disk.taken(self._promised)
+        finally:  # each is looked at whether or not the other can be
+            await self._look_at_streams()
+
+    async def _look_at_streams(self) -> None:
         scans = await self._bus.state(SCANS)
         self._stream_taken = scans.size / scans.max_size
         if self._disk is not None:

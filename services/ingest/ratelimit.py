@@ -1,8 +1,9 @@
 """The service `ratelimit` as ingest asks it: the spends of several scanners and companies share a call.
 
-A spend that fails in company is asked for again alone, under the same id, so that both together spend once: by another
-replica, if there is one, and for as long as is left. So a replica that hangs, or one that does not know the shared call
-yet, costs a try, and a spend that cannot be decided at once costs its neighbours nothing.
+What fails is asked for again under the same ids, so that both together spend once: a call that nobody answers, as it
+is, normally by another replica; a single spend of it that cannot be decided at once, alone, and so at no cost to its
+neighbours. So is each of a call that the replica does
+not know yet, or does not answer as such.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from scanmesh.ratelimit.v1 import ratelimit_pb2, ratelimit_pb2_grpc
 
 from services.chassis import deadline, telemetry
 from services.chassis.batcher import Batcher
-from services.chassis.errors import DeadlineExceeded, Internal, MeshError, Unavailable, from_status
+from services.chassis.errors import DeadlineExceeded, MeshError, Unavailable
 from services.ingest.breaker import Breaker
 
 CALL_SECONDS = 0.25
@@ -73,28 +74,30 @@ class RateLimit:
             _log.info("a refund is lost", extra={"error": repr(error)})
 
     async def _ask_twice(self, request: ratelimit_pb2.SpendRequest) -> ratelimit_pb2.SpendResponse:
-        try:
-            return _answered(await self._calls.do(request))
-        except MeshError:
-            return await self._service.Spend(request)
+        outcome = await self._calls.do(request)
+        return outcome.response if outcome.HasField("response") else await self._service.Spend(request)
 
     async def _spend_many(
         self, requests: Sequence[ratelimit_pb2.SpendRequest]
     ) -> Sequence[ratelimit_pb2.SpendOutcome]:
         many = ratelimit_pb2.SpendManyRequest(spends=requests)
-        outcomes = (await self._service.SpendMany(many, timeout=FIRST_TRY_SECONDS)).outcomes
-        if len(outcomes) != len(requests):
-            raise Internal(f"{len(requests)} spends have {len(outcomes)} outcomes")
-        return outcomes
+        try:
+            outcomes = (await self._ask_many_twice(many)).outcomes
+        except (Unavailable, DeadlineExceeded):
+            raise
+        except MeshError as error:  # not answered as a call: perhaps each alone
+            _log.info("a call for several spends has failed", extra={"error": repr(error)})
+            outcomes = ()
+        return outcomes if len(outcomes) == len(requests) else [ratelimit_pb2.SpendOutcome()] * len(requests)
+
+    async def _ask_many_twice(self, many: ratelimit_pb2.SpendManyRequest) -> ratelimit_pb2.SpendManyResponse:
+        try:
+            return await self._service.SpendMany(many, timeout=FIRST_TRY_SECONDS)
+        except (Unavailable, DeadlineExceeded):
+            return await self._service.SpendMany(many, timeout=CALL_SECONDS - FIRST_TRY_SECONDS)
 
     def _alarm(self, error: MeshError) -> None:
         now = asyncio.get_running_loop().time()
         if now >= self._next_alarm:
             self._next_alarm = now + _ALARM_SECONDS
             _log.warning("limits are kept by this process alone", extra={"error": repr(error)})
-
-
-def _answered(outcome: ratelimit_pb2.SpendOutcome) -> ratelimit_pb2.SpendResponse:
-    if not outcome.HasField("response"):
-        raise from_status(outcome.error)
-    return outcome.response

@@ -80,6 +80,8 @@ async def test_a_scanner_is_known_by_its_type_and_an_operator_by_none(auth):
         {"x_api_key": "nonsense", "authorization": "Bearer nonsense"},
         {"authorization": "Bearer"},
         {"authorization": "Bearer nonsense"},
+        {"authorization": "Bearer \xff"},
+        {"authorization": "Bearer \xff.\xff.\xff"},
         {"authorization": "Basic QTpC"},
     ],
 )

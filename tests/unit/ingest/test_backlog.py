@@ -110,12 +110,17 @@ async def test_the_disk_is_seen_without_a_bus(tmp_path: Path) -> None:
 async def test_a_disk_that_cannot_be_looked_at_is_taken_as_it_was_last(tmp_path: Path) -> None:
     folder = tmp_path / "stores"
     folder.mkdir()
-    backlog = Backlog(Filling(), Disk(folder, int(0.6 * free(folder))))  # type: ignore[arg-type]
+    bus = Filling()
+    backlog = Backlog(bus, Disk(folder, int(0.6 * free(folder))))  # type: ignore[arg-type]
     await backlog.look()
     folder.rmdir()
     with pytest.raises(Unavailable):
         await backlog.look()
     assert refused(backlog) == {Lane.BULK}
+    bus.share = 0.9  # which is seen all the same
+    with pytest.raises(Unavailable):
+        await backlog.look()
+    assert refused(backlog) == {Lane.BULK, Lane.STANDARD}
 
 
 async def test_it_is_told_which_lanes_are_refused_and_that_they_are_no_longer(

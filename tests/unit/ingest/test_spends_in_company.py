@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -135,14 +136,34 @@ async def test_neighbours_do_not_wait_for_the_second_try_of_one(
     assert (await slow).spend is None
 
 
-@pytest.mark.parametrize("error", [Unavailable("away"), Unimplemented("older"), InvalidArgument("too many")])
-async def test_a_call_that_fails_as_a_whole_fails_no_spend_of_it(
+@pytest.mark.parametrize("error", [Unimplemented("older"), InvalidArgument("too many")])
+async def test_a_call_that_is_not_taken_fails_no_spend_of_it(
     limiter: Limiter, service: FakeRateLimit, error: MeshError
 ) -> None:
     service.call_error = error
     grants = await each_spends(limiter)
     assert all(grant.spend for grant in grants)
     assert service.spends == 2 * service.calls[0]
+
+
+@pytest.mark.parametrize(("silent", "granted"), [(1, True), (2, False)])
+async def test_a_call_that_nobody_answers_is_made_once_more_as_it_is(
+    limiter: Limiter, service: FakeRateLimit, *, silent: int, granted: bool
+) -> None:
+    """Not each spend by itself: that would multiply the load on a service that is short of breath."""
+    in_company, calls = service.SpendMany, []
+
+    async def silent_at_first(request: Any, **how: Any) -> Any:
+        calls.append([spend.spend_id for spend in request.spends])
+        if len(calls) <= silent:
+            raise Unavailable("away")
+        return await in_company(request, **how)
+
+    service.SpendMany = silent_at_first  # type: ignore[method-assign, assignment]
+    grants = await each_spends(limiter)
+    assert [bool(grant.spend) for grant in grants] == [granted] * len(grants)
+    assert len(calls) == 2
+    assert calls[0] == calls[1]
 
 
 async def test_an_answer_that_does_not_speak_of_every_spend_is_none(
