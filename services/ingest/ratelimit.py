@@ -81,13 +81,13 @@ class RateLimit:
         self, requests: Sequence[ratelimit_pb2.SpendRequest]
     ) -> Sequence[ratelimit_pb2.SpendOutcome]:
         many = ratelimit_pb2.SpendManyRequest(spends=requests)
+        outcomes: Sequence[ratelimit_pb2.SpendOutcome] = ()
         try:
             outcomes = (await self._ask_many_twice(many)).outcomes
         except (Unavailable, DeadlineExceeded):
             raise
         except MeshError as error:  # not answered as a call: perhaps each alone
             _log.info("a call for several spends has failed", extra={"error": repr(error)})
-            outcomes = ()
         return outcomes if len(outcomes) == len(requests) else [ratelimit_pb2.SpendOutcome()] * len(requests)
 
     async def _ask_many_twice(self, many: ratelimit_pb2.SpendManyRequest) -> ratelimit_pb2.SpendManyResponse:
