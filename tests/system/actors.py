@@ -13,9 +13,12 @@ from typing import Any, Self
 
 import grpc
 import httpx
+import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from scanmesh.ingest.v1 import ingest_pb2, ingest_pb2_grpc, scan_pb2
+
+from services.chassis.errors import RETRY_AFTER_KEY
 
 GTIN = "4006381333931"
 _INSIST_SECONDS = 10.0
@@ -248,3 +251,17 @@ def eventually(check: Callable[[], bool], *, seconds: float, what: str) -> float
 
 def batch_request(*scans: scan_pb2.Scan) -> ingest_pb2.SubmitScansRequest:
     return ingest_pb2.SubmitScansRequest(scans=scans)
+
+
+def refuses_natively(device: Device, message: scan_pb2.Scan, reason: str) -> None:
+    """Want both calls of a native device to be told to come again, for a reason."""
+    with device.stub() as stub:
+        for call, request in (
+            (stub.SubmitScan, ingest_pb2.SubmitScanRequest(scan=message)),
+            (stub.SubmitScans, batch_request(message)),
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                call(request, metadata=device.metadata)
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert error_info(caught.value).reason == reason
+            assert RETRY_AFTER_KEY in dict(caught.value.trailing_metadata())

@@ -8,11 +8,9 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import grpc
 import nats
 import pytest
 from nats.errors import TimeoutError as NoAnswer
-from scanmesh.ingest.v1 import ingest_pb2
 
 from deploy.local.environments import STORES_RESERVE_BYTES
 from services.chassis.subjects import Kind, scan_enriched
@@ -22,9 +20,8 @@ from tests.system.actors import (
     Company,
     Device,
     Operator,
-    batch_request,
-    error_info,
     eventually,
+    refuses_natively,
     scan,
     scan_message,
 )
@@ -109,15 +106,7 @@ def refused_in_every_way(device: Device) -> Sequence[str]:
     legacy = device.http.post("/api/scan", {"productId": "A"})
     assert (legacy.status, legacy.body["error"]) == (503, "OVERLOADED")
     assert "retry-after" in legacy.headers
-    with device.stub() as stub:
-        for call, request in (
-            (stub.SubmitScan, ingest_pb2.SubmitScanRequest(scan=native)),
-            (stub.SubmitScans, batch_request(native)),
-        ):
-            with pytest.raises(grpc.RpcError) as caught:
-                call(request, metadata=device.metadata)
-            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-            assert error_info(caught.value).reason == "OVERLOADED"
+    refuses_natively(device, native, "OVERLOADED")
     return [single["scanId"], first["scanId"], second["scanId"], native.scan_id]
 
 

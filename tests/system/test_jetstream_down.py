@@ -9,13 +9,11 @@ import grpc
 import pytest
 from scanmesh.ingest.v1 import ingest_pb2
 
-from services.chassis.errors import RETRY_AFTER_KEY
 from tests.system.actors import (
     Device,
     Http,
-    batch_request,
-    error_info,
     eventually,
+    refuses_natively,
     scan,
     scan_message,
 )
@@ -50,16 +48,7 @@ def test_scans_are_refused_and_nothing_is_stored(mesh, device: Device, jetstream
     legacy = device.http.post("/api/scan", {"productId": "A"})
     assert (legacy.status, legacy.body["success"], legacy.body["error"]) == (503, False, "NOT_DURABLE")
     assert "retry-after" in legacy.headers
-    with device.stub() as stub:
-        for call, request in (
-            (stub.SubmitScan, ingest_pb2.SubmitScanRequest(scan=native)),
-            (stub.SubmitScans, batch_request(native)),
-        ):
-            with pytest.raises(grpc.RpcError) as caught:
-                call(request, metadata=device.metadata)
-            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-            assert error_info(caught.value).reason == "NOT_DURABLE"
-            assert RETRY_AFTER_KEY in dict(caught.value.trailing_metadata())
+    refuses_natively(device, native, "NOT_DURABLE")
     mesh.release("nats")
     eventually(lambda: device.submit(scan()).status == 200, seconds=15, what="scans are accepted again")
     ids = [single["scanId"], first["scanId"], second["scanId"], native.scan_id]
