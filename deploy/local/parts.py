@@ -38,6 +38,8 @@ class Part:
     """Its name under `processes` in mesh.json, shared by replicas; by default its own name."""
     stop: signal.Signals = signal.SIGTERM
     """Asks it to stop in an orderly way; also sent should the supervisor die."""
+    nice: int = 0
+    """How far it goes behind others when the processors are busy."""
     run_as: tuple[str, ...] = ()
     """Options of setpriv that change its user; none = the user of the mesh."""
     before: Callable[[], None] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 
-from deploy.local import environments, postgres
+from deploy.local import environments, postgres, priority
 from deploy.local.parts import Part
 from deploy.local.ports import EDGE
 from deploy.local.readiness import grpc_serving, http_ok
@@ -110,6 +110,7 @@ def _work(site: Site, name: str) -> list[Part]:
             argv=(site.python, *_verb(worker.service, worker.verb)),
             needs=_STORES,
             env=environments.of_worker(site, worker.service, replica),
+            nice=priority.BEHIND,
             ready=partial(http_ok, site.ports[f"{replica}.metrics"], "/metrics"),
         )
         for replica in site.replicas(name)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 
-from deploy.local import dropins, log
+from deploy.local import dropins, log, priority
 from deploy.local.backoff import Backoff
 from deploy.local.failures import StartFailed
 from deploy.local.home import Home, write_private
@@ -144,6 +144,8 @@ class Unit:
             self._child = await self._spawn()
             self.process = _identify(self._child.pid)
             self._enter(State.STARTING)
+        if self.part.nice:
+            await priority.lower(self._child.pid, self.part.nice)
         await self._feed(self._child)
         return True
 

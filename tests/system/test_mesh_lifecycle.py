@@ -63,6 +63,12 @@ def test_every_process_and_port_of_mesh_file_is_there(mesh: Mesh) -> None:
     assert accepts(description)
 
 
+def test_workers_go_behind_what_a_device_waits_for(mesh: Mesh) -> None:
+    running = mesh.describe()["processes"]
+    nice = {name: os.getpriority(os.PRIO_PROCESS, running[name][0]) for name in PARTS}
+    assert {name for name in PARTS if nice[name] > nice["ingest"]} == set(WORKERS)
+
+
 def test_both_logins_of_the_demo_work(mesh: Mesh) -> None:
     description = mesh.describe()
     for who in ("operator", "platform_admin"):

@@ -1,0 +1,43 @@
+"""Who goes first when the processors are busy: what a device waits for, before what is made of its scans afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+BEHIND = 10
+"""Added to a nice value: a tenth of the share of the others (sched(7)), and all of what they leave."""
+_MOST = 19
+_TRIES = 20
+_TRY_SECONDS = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+async def lower(pid: int, by: int) -> None:
+    """Have a process that was just started, the leader of its session, and whatever it starts, go behind others.
+
+    Linux shares the processors between sessions first, by a nice value of their own (autogroups); only where it does
+    not, those of the processes count.
+    """
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, min(os.getpriority(os.PRIO_PROCESS, pid) + by, _MOST))
+        await _lower_session(Path(f"/proc/{pid}/autogroup"), by)
+    except (ProcessLookupError, FileNotFoundError):  # it has already ended, or the kernel has no autogroups
+        return
+
+
+async def _lower_session(file: Path, by: int) -> None:
+    for _ in range(_TRIES):
+        try:
+            file.write_text(str(by))
+        except BlockingIOError:  # without rights, one such change in 0.1 s is allowed to all together
+            await asyncio.sleep(_TRY_SECONDS)
+        except PermissionError as error:
+            _log.warning("a worker competes with what devices wait for: %s", error)
+            return
+        else:
+            return
+    _log.warning("a worker competes with what devices wait for: %s could not be written in time", file)

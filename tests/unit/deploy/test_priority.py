@@ -1,0 +1,75 @@
+"""Work that nobody waits for goes behind what a device waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local import priority
+
+AUTOGROUPS = pytest.mark.skipif(
+    not Path("/proc/self/autogroup").exists(), reason="this kernel shares between processes alone"
+)
+
+
+@pytest.fixture
+def started() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as child:
+        yield child
+        child.kill()
+
+
+def of_session(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/autogroup").read_text().split()[-1])
+
+
+async def test_a_process_goes_behind_those_beside_it(started: subprocess.Popen[bytes]) -> None:
+    before = os.getpriority(os.PRIO_PROCESS, started.pid)
+    await priority.lower(started.pid, 7)
+    assert os.getpriority(os.PRIO_PROCESS, started.pid) == min(before + 7, 19)
+    await priority.lower(started.pid, 19)  # there is nothing behind the last one
+    assert os.getpriority(os.PRIO_PROCESS, started.pid) == 19
+
+
+@AUTOGROUPS
+async def test_so_does_its_session_though_not_at_the_first_try(
+    started: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, tries = Path.write_text, []
+
+    def later(self: Path, text: str, **kwargs: Any) -> int:
+        tries.append(text)
+        if len(tries) < 3:
+            raise BlockingIOError
+        return write(self, text, **kwargs)
+
+    monkeypatch.setattr(Path, "write_text", later)
+    await priority.lower(started.pid, 7)
+    assert of_session(started.pid) == 7
+    assert len(tries) == 3
+
+
+async def test_one_that_may_not_is_told_and_runs_all_the_same(
+    started: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def never(*_: object, **__: object) -> int:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(Path, "write_text", never)
+    with caplog.at_level(logging.WARNING):
+        await priority.lower(started.pid, 7)
+    assert "read-only" in caplog.text
+    assert started.poll() is None
+
+
+def test_one_that_has_ended_is_let_go() -> None:
+    with subprocess.Popen(["true"], start_new_session=True) as child:
+        child.wait()
+    asyncio.run(priority.lower(child.pid, 7))
