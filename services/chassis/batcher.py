@@ -46,19 +46,24 @@ class Gathering:
         return asyncio.get_running_loop().time() + self._seconds
 
     def join(self, due: float, begin: Callable[[], None]) -> None:
-        """Have `begin` called once: at loop time `due`, or with somebody who is due earlier."""
+        """Have `begin` called once: at loop time `due`, or with somebody who is due earlier; who is overdue goes alone."""
+        loop = asyncio.get_running_loop()
+        if due < loop.time():
+            loop.call_soon(begin)  # a busy one must not end everybody's gathering early
+            return
         self._begins.append(begin)
         if due < self._at:
             if self._timer is not None:
                 self._timer.cancel()
             self._at = due
-            self._timer = asyncio.get_running_loop().call_at(due, self._begin)
+            self._timer = loop.call_at(due, self._begin)
 
     def _begin(self) -> None:
         begins, self._begins = self._begins, []
         self._at, self._timer = math.inf, None
+        loop = asyncio.get_running_loop()
         for begin in begins:
-            begin()
+            loop.call_soon(begin)  # each by itself: one that fails keeps nobody else waiting
 
 
 class Batcher(Generic[Item, Result]):

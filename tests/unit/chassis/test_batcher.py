@@ -76,7 +76,7 @@ async def test_batchers_that_gather_together_begin_when_the_first_item_of_any_of
     assert await asyncio.gather(*doing) == [0, 2, 4, 6]
 
 
-async def test_who_has_waited_long_enough_for_a_call_takes_along_whoever_still_gathers() -> None:
+async def test_who_has_waited_long_enough_for_a_call_goes_at_once_and_leaves_others_to_gather() -> None:
     busy, other, gathering = Work(), Work(), Gathering(0.05)
     one = Batcher(busy, max_weight=100, gathering=gathering)
     doing = [*await given(one, 1)]
@@ -88,8 +88,23 @@ async def test_who_has_waited_long_enough_for_a_call_takes_along_whoever_still_g
     assert (busy.begun, other.begun) == ([[1]], [])
     busy.open.set()
     await asyncio.sleep(0.002)
-    assert (busy.begun, other.begun) == ([[1], [2]], [[3]])
+    assert (busy.begun, other.begun) == ([[1], [2]], [])
     assert await asyncio.gather(*doing) == [2, 4, 6]
+    assert other.begun == [[3]]
+
+
+async def test_one_that_cannot_begin_keeps_nobody_else_waiting() -> None:
+    begun, failures, gathering = asyncio.Event(), [], Gathering(0.001)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+
+    def failing() -> None:
+        raise ValueError(13)
+
+    gathering.join(gathering.due(), failing)
+    gathering.join(gathering.due(), begun.set)
+    await asyncio.wait_for(begun.wait(), 5)
+    assert [type(failure) for failure in failures] == [ValueError]
 
 
 async def test_work_for_one_is_done_in_its_context_and_for_several_in_nobodys() -> None:
