@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from benchmarks.bench import machine
@@ -50,9 +51,10 @@ def _lines(found: Soak) -> Iterator[str]:
 async def _run(mesh: Mesh, seconds: float) -> Soak:
     async with prepared(mesh) as ground:
         rate = _SHARE * ground.capacity
-        sampling = asyncio.create_task(_sampled(ground.stage, seconds))
+        samples: list[Sample] = []
+        sampling = asyncio.create_task(_sample(ground.stage, seconds / _SAMPLES, samples))
         offered = await offer(ground.load, rate, seconds)
-        samples = await sampling
+        await _end(sampling)
         return Soak(
             commit=machine.commit(),
             capacity=ground.capacity,
@@ -74,13 +76,20 @@ async def _run(mesh: Mesh, seconds: float) -> Soak:
         )
 
 
-async def _sampled(stage: Stage, seconds: float) -> list[Sample]:
+async def _sample(stage: Stage, every_seconds: float, samples: list[Sample]) -> None:
+    """Look again and again, until it is cancelled."""
     loop = asyncio.get_running_loop()
-    start, samples = loop.time(), []
-    while loop.time() - start < seconds:
+    start = loop.time()
+    while True:
         samples.append(await look(stage, loop.time() - start))
-        await asyncio.sleep(seconds / _SAMPLES)
-    return samples
+        await asyncio.sleep(every_seconds)
+
+
+async def _end(sampling: asyncio.Task[None]) -> None:
+    """End it with the load, which may have been broken off; a look that failed is not passed over."""
+    sampling.cancel()
+    with suppress(asyncio.CancelledError):
+        await sampling
 
 
 if __name__ == "__main__":

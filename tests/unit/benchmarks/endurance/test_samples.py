@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.endurance.samples import Sample, growing, slope
@@ -29,6 +31,14 @@ def test_what_stays_as_it_is_does_not_grow_nor_what_grows_while_warming_up() -> 
     assert growing(samples(warm_up=30 * MB)) == []
 
 
+def test_what_an_allocator_takes_and_gives_back_does_not_grow_however_often_it_has_it() -> None:
+    looks = [
+        replace(sample, memory={"envoy": (83 if number in {12, 31, 33, 35, 36, 37, 38} else 57) * MB})
+        for number, sample in enumerate(samples())
+    ]
+    assert growing(looks) == []
+
+
 @pytest.mark.parametrize(
     ("grown", "named"),
     [
@@ -40,6 +50,11 @@ def test_what_stays_as_it_is_does_not_grow_nor_what_grows_while_warming_up() -> 
 def test_what_grows_is_named(grown: dict[str, float], named: str) -> None:
     [found] = growing(samples(**grown))
     assert found.startswith(named)
+
+
+def test_of_three_looks_nothing_is_told() -> None:
+    [found] = growing(samples()[:3])
+    assert "too early" in found
 
 
 def test_the_slope_is_told_by_the_hour() -> None:
