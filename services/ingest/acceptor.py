@@ -22,10 +22,10 @@ from services.ingest.errands import Errands
 from services.ingest.grants import Grant
 from services.ingest.limiter import Limiter
 from services.ingest.publisher import ScanPublisher
-from services.ingest.shedding import Overloaded, Shedder
+from services.ingest.shedding import Overloaded, Shedder, spread
 
-NOT_DURABLE_RETRY = timedelta(seconds=2)
-"""About what a restarted JetStream takes to come back."""
+_NOT_DURABLE_RETRY = timedelta(seconds=2)
+"""At the soonest: about what a restarted JetStream takes to come back."""
 _SCANS_AT_A_TIME = 100
 
 _scans = telemetry.meter(__name__).create_counter(
@@ -161,7 +161,7 @@ class Acceptor:
         finally:  # of a fault nothing is known; those who share the spend must hear of it all the same
             self._limiter.settle(request.identity, grant, unstored)
         lost = [index for index, known in zip(granted, outcomes, strict=True) if known is not Outcome.ACKED]
-        return request.reject(lost, Reason.NOT_DURABLE, NOT_DURABLE_RETRY)
+        return request.reject(lost, Reason.NOT_DURABLE, spread(_NOT_DURABLE_RETRY))
 
 
 async def _sift(

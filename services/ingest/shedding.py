@@ -24,6 +24,11 @@ _shed = telemetry.meter(__name__).create_counter(
 )
 
 
+def spread(soonest: timedelta) -> timedelta:
+    """Draw a delay between the soonest and twice as long."""
+    return soonest * random.uniform(1.0, _LATEST)  # noqa: S311 - nothing is gained by guessing it
+
+
 class Overloaded(Unavailable):
     """More is to be done than there is room for; nothing was begun."""
 
@@ -32,7 +37,7 @@ class Overloaded(Unavailable):
     def __init__(self, soonest: timedelta = _RETRY) -> None:
         super().__init__(
             "there is too much to do at the moment; send it again",
-            retry_delay=soonest * random.uniform(1.0, _LATEST),  # noqa: S311 - nothing is gained by guessing it
+            retry_delay=spread(soonest),
         )
 
 

@@ -181,7 +181,10 @@ async def test_scans_known_not_to_be_stored_are_given_back_and_unknown_ones_neve
 
     bus.fate = fate
     answer = await ingest.SubmitScans(many(*sent), metadata=scanner)
-    assert told(answer) == [(index, "NOT_DURABLE", 2) for index in (2, 3, 4, 5)]
+    [(*_, delay), *_] = told(answer)
+    assert delay is not None
+    assert 2 <= delay <= 4
+    assert told(answer) == [(index, "NOT_DURABLE", delay) for index in (2, 3, 4, 5)]
     (spend,) = ratelimit.spends
     assert await refunds(ratelimit) == [(spend.spend_id, identities.COMPANY_ID, 2)]
 
