@@ -16,7 +16,7 @@ from benchmarks.bench.profile import Profile, profiled
 from benchmarks.bench.row import NOT_REACHED, Reading
 from benchmarks.bench.stage import Stage
 
-SHARES = (0.95, 0.85, 0.75, 0.65)
+SHARES = (0.95, 0.90, 0.85, 0.80, 0.75, 0.70, 0.65)
 _FAILURES_TOLD = 3
 
 

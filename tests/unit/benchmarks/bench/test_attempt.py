@@ -23,14 +23,14 @@ class Mesh:
 async def test_a_share_that_is_reached_for_a_moment_is_offered_for_the_whole_time():
     mesh = Mesh(moment=860, long=860)
     tried = await highest(1_000, 1.0, 20.0, mesh.offered)
-    assert mesh.asked == [(950, 1.0), (850, 1.0), (850, 20.0)]
+    assert mesh.asked == [(950, 1.0), (900, 1.0), (850, 1.0), (850, 20.0)]
     assert reading(1_000, tried, {}).value == 850
 
 
 async def test_a_share_that_is_reached_for_a_moment_only_is_not_the_value():
     mesh = Mesh(moment=2_000, long=760)
     tried = await highest(1_000, 1.0, 20.0, mesh.offered)
-    assert mesh.asked == [(950, 1.0), (950, 20.0), (850, 1.0), (850, 20.0), (750, 1.0), (750, 20.0)]
+    assert mesh.asked == [(rate, seconds) for rate in (950, 900, 850, 800, 750) for seconds in (1.0, 20.0)]
     assert reading(1_000, tried, {}).value == 750
 
 
