@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _POLL_SECONDS = 0.02
+_STATE, _PARENT, _THREADS, _STARTED = 0, 1, 17, 19
+"""Where /proc/<pid>/stat has them, counted from the third field on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class ProcessId:
         return cls(pid, _start_time(pid), _boot())
 
     def alive(self) -> bool:
-        """Tell whether it still runs; a zombie does not."""
+        """Tell whether any thread of it still runs; none of a zombie does, whose memory and ports are free."""
         try:
             return self.boot == _boot() and self.started == _start_time(self.pid)
         except ProcessLookupError:
@@ -83,12 +85,12 @@ def _all_processes() -> Iterator[ProcessId]:
 
 
 def _start_time(pid: int) -> int:
-    return int(_fields(pid)[19])
+    return int(_fields(pid)[_STARTED])
 
 
 def _parent(pid: int) -> int | None:
     try:
-        return int(_fields(pid)[1])
+        return int(_fields(pid)[_PARENT])
     except ProcessLookupError:
         return None
 
@@ -103,7 +105,7 @@ def _fields(pid: int) -> list[str]:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError) as error:
         raise ProcessLookupError(pid) from error
-    if fields[0] in "ZX":
+    if fields[_STATE] in "ZX" and int(fields[_THREADS]) <= 1:  # else only its first thread has ended yet
         raise ProcessLookupError(pid)
     return fields
 
