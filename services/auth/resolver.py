@@ -20,16 +20,13 @@ from services.auth.store_credential import CredentialStore
 from services.auth.tokens import AccessToken, AccessTokens
 from services.chassis import telemetry
 from services.chassis.clock import Clock
-from services.chassis.errors import Unauthenticated, Unavailable
+from services.chassis.errors import Unauthenticated
 
 _IN_MEMORY = timedelta(minutes=5)
 _UNKNOWN_FOR = timedelta(seconds=10)
 _MOST_KNOWN = 50_000
 """About 60 MB when full."""
 _MOST_UNKNOWN = 20_000
-_MOST_LOADING = 256
-"""Half of what the edge asks at a time: a database that hangs, and a flood of keys that nobody knows, must leave room
-for those that are cached."""
 
 _lookups = telemetry.meter(__name__).create_counter(
     "auth.lookups", description="credentials looked up, by the tier that answered"
@@ -65,7 +62,7 @@ class Recogniser:
 
         Raises:
             Unauthenticated: it is malformed, unknown, revoked or expired.
-            Unavailable: it is not cached, and the database is away or has too much to look up.
+            Unavailable: it is not cached, and the database is away.
         """
         if shown.startswith(PREFIX):
             return await self._resolver.key(self._keyring.read(shown))
@@ -91,7 +88,7 @@ class Resolver:
 
         Raises:
             CredentialUnknown: it is none of ours, or has been revoked.
-            Unavailable: it is not cached, and the database is away or has too much to look up.
+            Unavailable: it is not cached, and the database is away.
         """
         return await self._resolve(f"scanner:auth:{key.digest.hex()}", lambda: self._store.by_key(key))
 
@@ -100,7 +97,7 @@ class Resolver:
 
         Raises:
             CredentialUnknown: it has ended.
-            Unavailable: it is not cached, and the database is away or has too much to look up.
+            Unavailable: it is not cached, and the database is away.
         """
         name = f"session:auth:{token.session_id}"
         return await self._resolve(name, lambda: self._store.by_session(token))
@@ -151,8 +148,6 @@ class Resolver:
         return await self._load(name, load) if self._revocations.outdated(credential) else credential
 
     def _begin(self, name: str, load: Callable[[], Awaitable[Credential | None]], now: float) -> _Loading:
-        if len(self._loading) >= _MOST_LOADING:
-            raise Unavailable("too many credentials are being looked up")
         # A task of its own: it goes on for the others when the first one who asked is cancelled.
         begun = self._loading[name] = _Loading(asyncio.create_task(self._fill(name, load)), now)
 

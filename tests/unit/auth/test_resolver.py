@@ -196,27 +196,6 @@ async def test_who_asks_together_is_refused_together(slow, ask, error):
     assert {type(end) for end in ends} == {error}
 
 
-async def test_a_flood_of_unknown_keys_and_a_database_that_hangs_leave_room_for_those_in_memory(
-    slow, revocations, clock, credential
-):
-    resolver = Resolver(ForgetfulCache(), slow, revocations, clock)
-    slow.let_through.set()
-    assert await resolver.key(KEY) == credential
-    slow.let_through.clear()
-    slow.answer = None
-    keyring = Keyring(b"p" * 32)
-    flood = [asyncio.create_task(resolver.key(keyring.mint(7))) for _ in range(300)]
-    refused, waiting = await asyncio.wait(flood, timeout=0.05)
-    assert len(waiting) == 256
-    assert {type(each.exception()) for each in refused} == {Unavailable}
-    assert await resolver.key(KEY) == credential
-    slow.let_through.set()
-    ends = await asyncio.gather(*waiting, return_exceptions=True)
-    assert {type(end) for end in ends} == {CredentialUnknown}
-    with pytest.raises(CredentialUnknown):  # there is room again
-        await resolver.key(keyring.mint(7))
-
-
 async def test_who_gives_up_takes_nobody_else_along(slow, ask, credential):
     first, second = await ask(), await ask()
     first.cancel()
