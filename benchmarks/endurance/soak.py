@@ -51,10 +51,12 @@ def _lines(found: Soak) -> Iterator[str]:
 async def _run(mesh: Mesh, seconds: float) -> Soak:
     async with prepared(mesh) as ground:
         rate = _SHARE * ground.capacity
-        samples: list[Sample] = []
-        sampling = asyncio.create_task(_sample(ground.stage, seconds / _SAMPLES, samples))
-        offered = await offer(ground.load, rate, seconds)
-        await _end(sampling)
+        over = asyncio.Event()
+        async with asyncio.TaskGroup() as beside:
+            sampling = beside.create_task(_sampled(ground.stage, seconds / _SAMPLES, over))
+            offered = await offer(ground.load, rate, seconds)
+            over.set()
+        samples = sampling.result()
         return Soak(
             commit=machine.commit(),
             capacity=ground.capacity,
@@ -64,7 +66,7 @@ async def _run(mesh: Mesh, seconds: float) -> Soak:
             p99_ms=p99_ms(offered.latencies),
             memory_mb_per_hour={name: slope(samples, "memory", name) / _MB for name in samples[-1].memory},
             bytes_per_scan={
-                name: (samples[-1].tables[name] - samples[0].tables[name]) / offered.accepted
+                name: (samples[-1].tables[name] - samples[0].tables[name]) / max(1, offered.accepted)
                 for name in sorted(KEEPS_SCANS)
             },
             trouble=(
@@ -76,20 +78,15 @@ async def _run(mesh: Mesh, seconds: float) -> Soak:
         )
 
 
-async def _sample(stage: Stage, every_seconds: float, samples: list[Sample]) -> None:
-    """Look again and again, until it is cancelled."""
+async def _sampled(stage: Stage, every_seconds: float, over: asyncio.Event) -> list[Sample]:
+    """Look once, and again and again until the load is over, which may have been broken off."""
     loop = asyncio.get_running_loop()
-    start = loop.time()
+    start, samples = loop.time(), []
     while True:
         samples.append(await look(stage, loop.time() - start))
-        await asyncio.sleep(every_seconds)
-
-
-async def _end(sampling: asyncio.Task[None]) -> None:
-    """End it with the load, which may have been broken off; a look that failed is not passed over."""
-    sampling.cancel()
-    with suppress(asyncio.CancelledError):
-        await sampling
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), every_seconds)
+            return samples
 
 
 if __name__ == "__main__":

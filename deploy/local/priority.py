@@ -27,6 +27,8 @@ async def lower(pid: int, by: int) -> None:
         await _lower_session(Path(f"/proc/{pid}/autogroup"), by)
     except (ProcessLookupError, FileNotFoundError):  # it has already ended, or the kernel has no autogroups
         return
+    except OSError as error:  # it works all the same
+        _log.warning("a worker competes with what devices wait for: %s", error)
 
 
 async def _lower_session(file: Path, by: int) -> None:
@@ -35,9 +37,6 @@ async def _lower_session(file: Path, by: int) -> None:
             file.write_text(str(by))
         except BlockingIOError:  # without rights, one such change in 0.1 s is allowed to all together
             await asyncio.sleep(_TRY_SECONDS)
-        except PermissionError as error:
-            _log.warning("a worker competes with what devices wait for: %s", error)
-            return
         else:
             return
-    _log.warning("a worker competes with what devices wait for: %s could not be written in time", file)
+    raise TimeoutError(f"{file} could not be written in time")

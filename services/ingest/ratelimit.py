@@ -2,8 +2,7 @@
 
 What fails is asked for again under the same ids, so that both together spend once: a call that nobody answers, as it
 is, normally by another replica; a single spend of it that cannot be decided at once, alone, and so at no cost to its
-neighbours. So is each of a call that the replica does
-not know yet, or does not answer as such.
+neighbours. So is each of a call that the replica does not know yet, or does not answer as such.
 """
 
 from __future__ import annotations

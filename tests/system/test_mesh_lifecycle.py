@@ -67,6 +67,10 @@ def test_workers_go_behind_what_a_device_waits_for(mesh: Mesh) -> None:
     running = mesh.describe()["processes"]
     nice = {name: os.getpriority(os.PRIO_PROCESS, running[name][0]) for name in PARTS}
     assert {name for name in PARTS if nice[name] > nice["ingest"]} == set(WORKERS)
+    if Path("/proc/self/autogroup").exists():  # then their sessions' is what counts
+        told = {name: Path(f"/proc/{running[name][0]}/autogroup").read_text() for name in PARTS}
+        session = {name: int(said.split()[-1]) for name, said in told.items()}
+        assert {name for name in PARTS if session[name] > session["ingest"]} == set(WORKERS)
 
 
 def test_both_logins_of_the_demo_work(mesh: Mesh) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import subprocess
@@ -56,17 +57,36 @@ async def test_so_does_its_session_though_not_at_the_first_try(
     assert len(tries) == 3
 
 
+@pytest.mark.parametrize("error", [PermissionError("refused"), OSError(errno.EROFS, "refused")], ids=repr)
+@pytest.mark.parametrize("where", [(Path, "write_text"), (os, "setpriority")], ids=["session", "process"])
 async def test_one_that_may_not_is_told_and_runs_all_the_same(
-    started: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    started: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: tuple[Any, str],
+    error: OSError,
 ) -> None:
     def never(*_: object, **__: object) -> int:
-        raise PermissionError("read-only")
+        raise error
 
-    monkeypatch.setattr(Path, "write_text", never)
+    monkeypatch.setattr(*where, never)
     with caplog.at_level(logging.WARNING):
         await priority.lower(started.pid, 7)
-    assert "read-only" in caplog.text
+    assert "refused" in caplog.text
     assert started.poll() is None
+
+
+async def test_so_is_one_whose_session_is_never_let_write(
+    started: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def busy(*_: object, **__: object) -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(Path, "write_text", busy)
+    monkeypatch.setattr(priority, "_TRY_SECONDS", 0.0)
+    with caplog.at_level(logging.WARNING):
+        await priority.lower(started.pid, 7)
+    assert "could not be written in time" in caplog.text
 
 
 def test_one_that_has_ended_is_let_go() -> None:
