@@ -50,6 +50,17 @@ class Room:
     shedder: Shedder
     backlog: Backlog
 
+    def admit(self, lane: Lane) -> None:
+        """Let a request of a lane through.
+
+        Raises:
+            Overloaded: it has to come again.
+        """
+        behind = self.backlog.overload(lane)
+        if behind is not None:
+            raise behind
+        self.shedder.admit(lane)
+
 
 @dataclass(frozen=True, slots=True)
 class _Request:
@@ -110,10 +121,10 @@ class Acceptor:
 
         Raises:
             DeadlineExceeded: the caller has left too little time to accept anything.
-            Overloaded: nothing was looked at; more requests come than this process can serve.
+            Overloaded: nothing was looked at; more comes than this process can serve, or has room for.
         """
         request = _Request(identity, Lane.BULK if bulk else self._lane(identity), scans)
-        self._room.shedder.admit(request.lane)
+        self._room.admit(request.lane)  # before anything is looked at: sending away must cost next to nothing
         valid, rejections = await _sift(scans, now, max_attribute_value)
         accept_time = now
         if valid:
@@ -134,9 +145,6 @@ class Acceptor:
         self, request: _Request, valid: Sequence[int], now: datetime
     ) -> tuple[datetime, list[Rejection]]:
         """Answer when valid scans were accepted, and those that were not."""
-        behind = self._room.backlog.overload(request.lane)
-        if behind is not None:
-            return now, request.reject(valid, behind.reason, behind.retry_delay)
         try:
             grant = await self._limiter.spend(request.identity, len(valid))
         except Overloaded as overload:

@@ -269,12 +269,12 @@ async def test_more_requests_than_can_be_served_are_sent_away_bulk_first_and_spe
     assert (await ingest.SubmitScans(many(scan()), metadata=scanner)).accepted_count == 1
 
 
-async def test_a_backlog_refuses_bulk_before_it_spends_and_leaves_premium_alone(
+async def test_a_backlog_refuses_bulk_before_it_looks_or_spends_and_leaves_premium_alone(
     ingest: Any, backlog: Backlog, filling: Filling, ratelimit: FakeRateLimit, scanner: Any
 ) -> None:
     filling.share = 0.9
     await backlog.look()
-    error = await failure(ingest.SubmitScans(many(scan(), bulk=True), metadata=scanner))
+    error = await failure(ingest.SubmitScans(many(scan(data=""), bulk=True), metadata=scanner))
     assert shape(error)[:2] == (Unavailable, Reason.OVERLOADED)
     assert error.retry_delay
     assert ratelimit.spends == []
