@@ -1,14 +1,14 @@
 """What a mesh holds at a moment: memory by process, streams, tables, the cache; and whether any of it grows.
 
-Grows is what in the last quarter of a run was clearly more than in the second one: the first is for warming up. Of
-memory what was had three times in a quarter counts, for allocators take and give back in large steps; else what was
-usual. Tables that keep scans grow by what was scanned; of them the bytes for each scan are told instead.
+Grows is what in the last quarter of a run was clearly more than in the second one: the first is for warming up. What
+was usual in a quarter counts. Memory goes up and down in large steps, as allocators and collectors of garbage take and
+give back: it grows if the most that was had three times is clearly more, too. Tables that keep scans grow by what was scanned; of them the bytes for each scan are told instead.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from statistics import median
@@ -84,20 +84,17 @@ def growing(samples: Sequence[Sample]) -> list[str]:
     if not all(quarters):
         return ["the load ended too early to tell whether anything grows"]
     found = []
-    for kind, slack, level in (
-        ("memory", _SLACK_BYTES, _had_again),
-        ("counts", _SLACK_COUNT, median),
-        ("tables", _SLACK_BYTES, median),
-    ):
+    for kind, slack, levels in _KINDS:
         for name in getattr(samples[-1], kind):
             if name in KEEPS_SCANS:
                 continue
             before, after = (
-                level(getattr(sample, kind).get(name, 0) for sample in quarters[part]) for part in (1, 3)
+                [getattr(sample, kind).get(name, 0) for sample in quarters[part]] for part in (1, 3)
             )
-            if after > before * (1 + _GROWTH) + slack:
+            if all(level(after) > level(before) * (1 + _GROWTH) + slack for level in levels):
                 found.append(
-                    f"{kind} of {name} grows: {before:.0f} in the second quarter, {after:.0f} in the last"
+                    f"{kind} of {name} grows: {median(before):.0f} in the second quarter, "
+                    f"{median(after):.0f} in the last"
                 )
     return found
 
@@ -105,6 +102,15 @@ def growing(samples: Sequence[Sample]) -> list[str]:
 def _had_again(values: Iterable[float]) -> float:
     """Answer the third largest: one odd value decides nothing, in whichever quarter it is."""
     return nlargest(_TIMES, values)[-1]
+
+
+_Level = Callable[[Iterable[float]], float]
+_KINDS: tuple[tuple[str, float, Sequence[_Level]], ...] = (
+    ("memory", _SLACK_BYTES, (median, _had_again)),
+    ("counts", _SLACK_COUNT, (median,)),
+    ("tables", _SLACK_BYTES, (median,)),
+)
+"""What is looked at; above what slack, and by which levels of a quarter, all of them, it grows."""
 
 
 def slope(samples: Sequence[Sample], kind: str, name: str) -> float:

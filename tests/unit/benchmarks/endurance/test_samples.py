@@ -43,6 +43,21 @@ def test_what_an_allocator_takes_and_gives_back_does_not_grow_however_often_it_h
     assert growing(envoy(12, 14, 17, 31, 33, 35, 36, 37, 38)) == []
 
 
+def test_a_heap_that_is_collected_now_and_then_does_not_grow_by_when_that_is() -> None:
+    heights = [100 + 4 * (number % 7) for number in range(30)] + [
+        100 + 5 * (number % 9) for number in range(10)
+    ]
+    seen = [
+        replace(each, memory={"nats": height * MB}) for each, height in zip(samples(), heights, strict=True)
+    ]
+    assert growing(seen) == []
+    leaking = [
+        replace(each, memory={"nats": each.memory["nats"] + number * MB}) for number, each in enumerate(seen)
+    ]
+    [found] = growing(leaking)
+    assert found.startswith("memory of nats grows")
+
+
 def test_one_odd_look_is_no_growth_and_hides_none() -> None:
     assert growing(envoy(35)) == []
     [found] = growing(envoy(12, *range(30, 40)))
