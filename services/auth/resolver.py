@@ -19,8 +19,9 @@ from services.auth.revocations import MAX_SILENCE, Revocations
 from services.auth.store_credential import CredentialStore
 from services.auth.tokens import AccessToken, AccessTokens
 from services.chassis import telemetry
+from services.chassis.breaker import Breaker
 from services.chassis.clock import Clock
-from services.chassis.errors import Unauthenticated
+from services.chassis.errors import Unauthenticated, Unavailable
 
 _IN_MEMORY = timedelta(minutes=5)
 _UNKNOWN_FOR = timedelta(seconds=10)
@@ -82,6 +83,7 @@ class Resolver:
         self._known: Recent[str, Credential] = Recent(_MOST_KNOWN)
         self._unknown: Recent[str, datetime] = Recent(_MOST_UNKNOWN)
         self._loading: dict[str, _Loading] = {}
+        self._breaker = Breaker()
 
     async def key(self, key: PresentedKey) -> Credential:
         """Answer what an API key is worth.
@@ -139,7 +141,12 @@ class Resolver:
 
         Who joins is answered from before it asked. So nobody joins a load older than news may be, nor believes what it
         brings when a change is known by now that it lacks.
+
+        Nobody waits for a database that hangs: they would take all the connections that the edge has to this process,
+        and those who are known could not be answered either.
         """
+        if not self._breaker.lets_ask():
+            raise Unavailable("the database is not available")
         now = asyncio.get_running_loop().time()
         loading = self._loading.get(name)
         if loading is None or now - loading.began > MAX_SILENCE.total_seconds():
@@ -159,7 +166,12 @@ class Resolver:
         return begun
 
     async def _fill(self, name: str, load: Callable[[], Awaitable[Credential | None]]) -> Credential:
-        credential = await load()
+        try:
+            credential = await load()
+        except Unavailable:
+            self._breaker.failed()
+            raise
+        self._breaker.worked()
         now = self._clock()
         _lookups.add(1, {"tier": "database"})
         if credential is None:

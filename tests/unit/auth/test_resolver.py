@@ -13,6 +13,7 @@ from services.chassis.errors import Unavailable
 from tests.servers.polling import eventually
 
 KEY = Keyring(b"p" * 32).mint(7)
+OTHERS = [Keyring(b"p" * 32).mint(7) for _ in range(4)]
 
 
 class CountingStore:
@@ -128,6 +129,18 @@ async def test_a_failing_database_makes_no_key_unknown(resolver, store, credenti
     assert await resolver.key(KEY) == credential
 
 
+async def test_a_database_that_keeps_failing_is_asked_no_more_for_a_while_and_known_keys_are_answered(
+    resolver, store, credential
+):
+    await resolver.key(KEY)
+    store.up = False
+    for other in OTHERS:
+        with pytest.raises(Unavailable):
+            await resolver.key(other)
+    assert store.asked == len(OTHERS)  # KEY and three others
+    assert await resolver.key(KEY) == credential
+
+
 async def test_a_record_in_memory_is_not_believed_once_a_change_of_it_is_known(
     resolver, store, revocations, clock
 ):
@@ -171,8 +184,8 @@ async def ask(slow, revocations, clock):
     """Ask for the key in the background, and wait until that waits for the database."""
     resolver = Resolver(ForgetfulCache(), slow, revocations, clock)
 
-    async def asked():
-        asking = asyncio.create_task(resolver.key(KEY))
+    async def asked(key=KEY):
+        asking = asyncio.create_task(resolver.key(key))
         for _ in range(5):
             await asyncio.sleep(0)
         return asking
@@ -202,6 +215,15 @@ async def test_who_gives_up_takes_nobody_else_along(slow, ask, credential):
     slow.let_through.set()
     assert await second == credential
     assert slow.asked == 1
+
+
+async def test_nobody_joins_a_query_that_hangs_once_the_database_keeps_failing(slow, ask, credential):
+    first = await ask()
+    slow.up = False
+    ends = [await ask(key) for key in (*OTHERS, KEY)]
+    assert {type(end) for end in await asyncio.gather(*ends, return_exceptions=True)} == {Unavailable}
+    slow.let_through.set()
+    assert await first == credential
 
 
 async def test_who_asks_after_a_change_is_not_answered_from_before_it(
