@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from deploy.local import settings
+from deploy.local import priority, settings
 from deploy.local.mesh import Mesh
 from deploy.local.settings import ROOT
 
@@ -34,7 +34,8 @@ def own(
 ) -> Iterator[Mesh]:
     """Start a mesh in a home and on ports of its own, with the configuration of production; stop and remove it.
 
-    SIGTERM ends the body as Ctrl-C does: what it had stopped goes on, and nothing is left behind.
+    SIGTERM ends the body as Ctrl-C does: what it had stopped goes on, and nothing is left behind. From now on this process
+    interrupts the mesh as little as the devices of another machine would.
 
     Args:
         replicas: processes of each service and worker.
@@ -45,6 +46,7 @@ def own(
         MeshError: it does not start.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    priority.take_turns()
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mesh-", dir=BUILD) as home:
         mesh = Mesh(Path(home), replicas=replicas)

@@ -15,7 +15,7 @@ import sys
 import time
 from contextlib import suppress
 
-from deploy.local import layout, state
+from deploy.local import layout, priority, state
 from deploy.local.failures import MeshError
 from deploy.local.home import Home
 from deploy.local.process import end
@@ -103,6 +103,7 @@ def main() -> int:
     report = Report(int(sys.argv[1]))
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    priority.take_turns()
     code = 0
     try:
         asyncio.run(supervise(settings, report))

@@ -73,6 +73,11 @@ def test_workers_go_behind_what_a_device_waits_for(mesh: Mesh) -> None:
         assert {name for name in PARTS if session[name] > session["ingest"]} == set(WORKERS)
 
 
+def test_every_process_takes_turns(mesh: Mesh) -> None:
+    running = [each for pids in mesh.describe()["processes"].values() for each in pids]
+    assert {os.sched_getscheduler(pid) for pid in running} == {os.SCHED_BATCH}
+
+
 def test_both_logins_of_the_demo_work(mesh: Mesh) -> None:
     description = mesh.describe()
     for who in ("operator", "platform_admin"):

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,29 @@ async def test_a_process_goes_behind_those_beside_it(started: subprocess.Popen[b
     assert os.getpriority(os.PRIO_PROCESS, started.pid) == min(before + 7, 19)
     await priority.lower(started.pid, 19)  # there is nothing behind the last one
     assert os.getpriority(os.PRIO_PROCESS, started.pid) == 19
+
+
+def test_who_takes_turns_keeps_its_priority_and_hands_both_on() -> None:
+    script = (
+        "import os, subprocess, sys; from deploy.local import priority; os.nice(3); priority.take_turns();"
+        "told = 'import os; print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))';"
+        "subprocess.run([sys.executable, '-c', told])"
+    )
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert said.stdout.split() == [str(os.SCHED_BATCH), str(min(before + 3, 19))]
+
+
+def test_who_may_not_is_told_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def never(*_: object) -> None:
+        raise PermissionError("refused")
+
+    monkeypatch.setattr(os, "sched_setscheduler", never)
+    with caplog.at_level(logging.WARNING):
+        priority.take_turns()
+    assert "refused" in caplog.text
 
 
 @AUTOGROUPS
