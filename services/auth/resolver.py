@@ -7,6 +7,7 @@ makes auth slow, never wrong; and a database that is away leaves those at work w
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,6 @@ from services.auth.revocations import MAX_SILENCE, Revocations
 from services.auth.store_credential import CredentialStore
 from services.auth.tokens import AccessToken, AccessTokens
 from services.chassis import telemetry
-from services.chassis.breaker import Breaker
 from services.chassis.clock import Clock
 from services.chassis.errors import Unauthenticated, Unavailable
 
@@ -28,9 +28,12 @@ _UNKNOWN_FOR = timedelta(seconds=10)
 _MOST_KNOWN = 50_000
 """About 60 MB when full."""
 _MOST_UNKNOWN = 20_000
+_HANGS_SECONDS = 0.5
+"""A hundred times what a query takes. As many may wait by then as come in that time, of the 512 that the edge lets wait."""
 
 _lookups = telemetry.meter(__name__).create_counter(
-    "auth.lookups", description="credentials looked up, by the tier that answered"
+    "auth.lookups",
+    description="credentials looked up, by the tier that answered; none: the database hangs, and nobody else waits for it",
 )
 
 
@@ -83,7 +86,8 @@ class Resolver:
         self._known: Recent[str, Credential] = Recent(_MOST_KNOWN)
         self._unknown: Recent[str, datetime] = Recent(_MOST_UNKNOWN)
         self._loading: dict[str, _Loading] = {}
-        self._breaker = Breaker()
+        self._answered_at = -math.inf
+        """Loop time at which the database has last answered anybody."""
 
     async def key(self, key: PresentedKey) -> Credential:
         """Answer what an API key is worth.
@@ -142,11 +146,12 @@ class Resolver:
         Who joins is answered from before it asked. So nobody joins a load older than news may be, nor believes what it
         brings when a change is known by now that it lacks.
 
-        Nobody waits for a database that hangs: they would take all the connections that the edge has to this process,
-        and those who are known could not be answered either.
+        Nobody else waits for a database that hangs: they would take all the connections that the edge has to this
+        process, and those who are known could not be answered either.
         """
-        if not self._breaker.lets_ask():
-            raise Unavailable("the database is not available")
+        if self._hangs():
+            _lookups.add(1, {"tier": "none"})
+            raise Unavailable("the database does not answer")
         now = asyncio.get_running_loop().time()
         loading = self._loading.get(name)
         if loading is None or now - loading.began > MAX_SILENCE.total_seconds():
@@ -154,9 +159,17 @@ class Resolver:
         credential = await asyncio.shield(loading.task)
         return await self._load(name, load) if self._revocations.outdated(credential) else credential
 
+    def _hangs(self) -> bool:
+        """Tell whether somebody waits for the database that long, and nobody has been answered in that time either."""
+        since = asyncio.get_running_loop().time() - _HANGS_SECONDS
+        oldest = next(iter(self._loading.values()), None)
+        return oldest is not None and oldest.began < since and self._answered_at < since
+
     def _begin(self, name: str, load: Callable[[], Awaitable[Credential | None]], now: float) -> _Loading:
         # A task of its own: it goes on for the others when the first one who asked is cancelled.
-        begun = self._loading[name] = _Loading(asyncio.create_task(self._fill(name, load)), now)
+        begun = _Loading(asyncio.create_task(self._fill(name, load)), now)
+        self._loading.pop(name, None)  # so that the first one is the oldest
+        self._loading[name] = begun
 
         def ended(_: asyncio.Task[Credential]) -> None:
             if self._loading.get(name) is begun:
@@ -166,12 +179,8 @@ class Resolver:
         return begun
 
     async def _fill(self, name: str, load: Callable[[], Awaitable[Credential | None]]) -> Credential:
-        try:
-            credential = await load()
-        except Unavailable:
-            self._breaker.failed()
-            raise
-        self._breaker.worked()
+        credential = await load()
+        self._answered_at = asyncio.get_running_loop().time()
         now = self._clock()
         _lookups.add(1, {"tier": "database"})
         if credential is None:

@@ -12,7 +12,6 @@ from scanmesh.ingest.v1 import ingest_pb2_grpc, query_pb2_grpc
 from scanmesh.ratelimit.v1 import ratelimit_pb2_grpc
 
 from services.chassis import background, bus, clients, clock, database, process, subjects, telemetry
-from services.chassis.breaker import Breaker
 from services.chassis.clock import Clock
 from services.chassis.identity import Verifier
 from services.chassis.plans import Plans
@@ -22,6 +21,7 @@ from services.chassis.settings import MigrateSettings, load
 from services.ingest import errands
 from services.ingest.acceptor import Acceptor, Room
 from services.ingest.backlog import Backlog
+from services.ingest.breaker import Breaker
 from services.ingest.disk import Disk
 from services.ingest.errands import Errands
 from services.ingest.in_flight import InFlight

@@ -16,8 +16,8 @@ from scanmesh.ratelimit.v1 import ratelimit_pb2, ratelimit_pb2_grpc
 
 from services.chassis import deadline, telemetry
 from services.chassis.batcher import Batcher
-from services.chassis.breaker import Breaker
 from services.chassis.errors import DeadlineExceeded, MeshError, Unavailable
+from services.ingest.breaker import Breaker
 
 CALL_SECONDS = 0.25
 """The longest that a call takes (DESIGN section 7), both tries together."""

@@ -9,11 +9,11 @@ import grpc
 import pytest
 from scanmesh.ingest.v1 import ingest_pb2_grpc
 
-from services.chassis.breaker import Breaker
 from services.chassis.identity import Signer, Verifier
 from services.ingest import errands
 from services.ingest.acceptor import Acceptor, Room
 from services.ingest.backlog import Backlog
+from services.ingest.breaker import Breaker
 from services.ingest.in_flight import InFlight
 from services.ingest.limiter import Limiter
 from services.ingest.publisher import ScanPublisher

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from scanmesh.ratelimit.v1 import ratelimit_pb2_grpc
 
 from services.chassis import clients
-from services.chassis.breaker import Breaker
 from services.chassis.errors import Unavailable
 from services.chassis.identity import Verifier
 from services.ingest import errands
+from services.ingest.breaker import Breaker
 from services.ingest.limiter import Limiter
 from services.ingest.ratelimit import CALL_SECONDS, RateLimit
 from tests.fakes import identities

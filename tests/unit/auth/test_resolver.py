@@ -10,7 +10,6 @@ from services.auth.keys import Keyring
 from services.auth.resolver import CredentialUnknown, Resolver
 from services.auth.revocations import MAX_SILENCE, Revocations
 from services.chassis.errors import Unavailable
-from tests.servers.polling import eventually
 
 KEY = Keyring(b"p" * 32).mint(7)
 OTHERS = [Keyring(b"p" * 32).mint(7) for _ in range(4)]
@@ -129,18 +128,6 @@ async def test_a_failing_database_makes_no_key_unknown(resolver, store, credenti
     assert await resolver.key(KEY) == credential
 
 
-async def test_a_database_that_keeps_failing_is_asked_no_more_for_a_while_and_known_keys_are_answered(
-    resolver, store, credential
-):
-    await resolver.key(KEY)
-    store.up = False
-    for other in OTHERS:
-        with pytest.raises(Unavailable):
-            await resolver.key(other)
-    assert store.asked == len(OTHERS)  # KEY and three others
-    assert await resolver.key(KEY) == credential
-
-
 async def test_a_record_in_memory_is_not_believed_once_a_change_of_it_is_known(
     resolver, store, revocations, clock
 ):
@@ -162,15 +149,17 @@ async def test_a_shared_record_is_not_believed_if_this_replica_knows_better(
 
 
 class SlowStore(CountingStore):
-    """Reads its answer when it is asked, and gives it when it is let."""
+    """Reads its answer when it is asked, and gives it when it is let; those that it is quick for, at once."""
 
     def __init__(self, answer):
         super().__init__(answer)
         self.let_through = asyncio.Event()
+        self.quick_for = []
 
     async def by_key(self, key):
         answer = await super().by_key(key)
-        await self.let_through.wait()
+        if key not in self.quick_for:
+            await self.let_through.wait()
         return answer
 
 
@@ -217,13 +206,59 @@ async def test_who_gives_up_takes_nobody_else_along(slow, ask, credential):
     assert slow.asked == 1
 
 
-async def test_nobody_joins_a_query_that_hangs_once_the_database_keeps_failing(slow, ask, credential):
+@pytest.fixture
+async def wait(monkeypatch):
+    """Let time pass on the event loop's clock."""
+    loop = asyncio.get_running_loop()
+    time, ahead = loop.time, 0.0
+
+    def waited(seconds):
+        nonlocal ahead
+        ahead += seconds
+
+    monkeypatch.setattr(loop, "time", lambda: time() + ahead)
+    return waited
+
+
+async def test_nobody_else_waits_for_a_database_that_hangs_and_known_keys_are_answered(
+    slow, ask, wait, credential
+):
+    known, joining, beginning, _ = OTHERS
+    slow.quick_for = [known]
+    assert await (await ask(known)) == credential
+    wait(60)
     first = await ask()
-    slow.up = False
-    ends = [await ask(key) for key in (*OTHERS, KEY)]
-    assert {type(end) for end in await asyncio.gather(*ends, return_exceptions=True)} == {Unavailable}
+    wait(0.4)
+    second = await ask(joining)
+    wait(0.2)
+    for key in (joining, beginning):
+        refused = await ask(key)
+        assert refused.done()
+        with pytest.raises(Unavailable):
+            await refused
+    assert await (await ask(known)) == credential
+    slow.let_through.set()
+    assert [await first, await second, await (await ask(beginning))] == [credential] * 3
+
+
+async def test_while_others_are_answered_a_query_that_hangs_keeps_nobody_away(slow, ask, wait, credential):
+    slow.quick_for = OTHERS
+    first = await ask()
+    for key in OTHERS:
+        wait(0.4)
+        assert await (await ask(key)) == credential
+    assert not first.done()
     slow.let_through.set()
     assert await first == credential
+
+
+async def test_one_that_answers_by_failing_does_not_hang(slow, ask, wait):
+    slow.up = False
+    for key in OTHERS:
+        with pytest.raises(Unavailable):
+            await (await ask(key))
+        wait(60)
+    assert slow.asked == len(OTHERS)
 
 
 async def test_who_asks_after_a_change_is_not_answered_from_before_it(
@@ -239,15 +274,14 @@ async def test_who_asks_after_a_change_is_not_answered_from_before_it(
     assert slow.asked == 2
 
 
-async def test_nobody_is_answered_from_longer_ago_than_news_take(slow, ask, credential):
-    loop = asyncio.get_running_loop()
+async def test_nobody_is_answered_from_longer_ago_than_news_take(slow, ask, wait, credential):
+    slow.quick_for = OTHERS
     first = await ask()
-    over = loop.time() + MAX_SILENCE.total_seconds()
-
-    async def passed():
-        return loop.time() > over
-
-    await eventually(passed, "the load to be too old to be joined")
+    wait(0.4)
+    await (await ask(OTHERS[0]))  # so it does not hang
+    wait(0.4)
+    await (await ask(OTHERS[1]))
+    wait(MAX_SILENCE.total_seconds() - 0.7)
     slow.answer = replace(credential, holder_active=False, holder_revision=21)
     later = await ask()
     slow.let_through.set()

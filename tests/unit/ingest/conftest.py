@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.chassis.breaker import Breaker
 from services.ingest import errands
+from services.ingest.breaker import Breaker
 from services.ingest.errands import Errands
 from services.ingest.limiter import Limiter
 from services.ingest.ratelimit import RateLimit

@@ -7,7 +7,6 @@ import pytest
 from scanmesh.ratelimit.v1 import ratelimit_pb2
 
 from services.chassis import deadline
-from services.chassis.breaker import Breaker
 from services.chassis.errors import (
     DeadlineExceeded,
     Internal,
@@ -16,6 +15,7 @@ from services.chassis.errors import (
     Reason,
     Unavailable,
 )
+from services.ingest.breaker import Breaker
 from services.ingest.errands import Errands
 from services.ingest.grants import Grant, Refusal, Spend
 from services.ingest.limiter import Limiter

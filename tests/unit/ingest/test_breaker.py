@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.chassis.breaker import Breaker
+from services.ingest.breaker import Breaker
 from tests.fakes.monotonic import Monotonic
 
 
