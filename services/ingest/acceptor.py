@@ -22,7 +22,7 @@ from services.ingest.errands import Errands
 from services.ingest.grants import Grant
 from services.ingest.limiter import Limiter
 from services.ingest.publisher import ScanPublisher
-from services.ingest.shedding import Overloaded, Shedder, spread
+from services.ingest.shedding import Overloaded, Shedder, shed, spread
 
 _NOT_DURABLE_RETRY = timedelta(seconds=2)
 """At the soonest: about what a restarted JetStream takes to come back."""
@@ -58,6 +58,7 @@ class Room:
         """
         behind = self.backlog.overload(lane)
         if behind is not None:
+            shed(lane, "room")
             raise behind
         self.shedder.admit(lane)
 

@@ -20,7 +20,8 @@ _LATEST = 2.0
 _RETRY = timedelta(seconds=1)
 
 _shed = telemetry.meter(__name__).create_counter(
-    "ingest.shed_requests", description="requests sent away because more came than can be served, by lane"
+    "ingest.shed_requests",
+    description="requests sent away unread, by lane and cause: more came than can be served, or there is no room",
 )
 
 
@@ -39,6 +40,11 @@ class Overloaded(Unavailable):
             "there is too much to do at the moment; send it again",
             retry_delay=spread(soonest),
         )
+
+
+def shed(lane: Lane, cause: str) -> None:
+    """Count a request that is sent away before it is looked at."""
+    _shed.add(1, {"lane": lane, "cause": cause})
 
 
 def allows(lane: Lane, taken: float) -> bool:
@@ -68,6 +74,6 @@ class Shedder:
         self._level = max(0.0, self._level - (now - self._at) * self._per_second)
         self._at = now
         if not allows(lane, self._level / self._per_second):
-            _shed.add(1, {"lane": lane})
+            shed(lane, "rate")
             raise Overloaded
         self._level += 1.0

@@ -14,6 +14,7 @@ from services.chassis.bus import Outcome
 from services.chassis.errors import InvalidArgument, MeshError, Reason, ResourceExhausted, Unavailable
 from services.chassis.identity import Signer
 from services.chassis.subjects import Lane
+from services.ingest import shedding
 from services.ingest.backlog import Backlog
 from services.ingest.shedding import Shedder
 from tests.fakes import identities
@@ -257,8 +258,25 @@ async def test_without_the_service_scans_are_accepted_within_this_process_own_bu
     assert len(ratelimit.spends) == 6  # two by each of the first three calls
 
 
+class Counted:
+    """Stands in for a counter."""
+
+    def __init__(self) -> None:
+        self.attributes: list[dict[str, str]] = []
+
+    def add(self, amount: int, attributes: dict[str, str]) -> None:
+        self.attributes += [attributes] * amount
+
+
+@pytest.fixture
+def shed_requests(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    counted = Counted()
+    monkeypatch.setattr(shedding, "_shed", counted)
+    return counted
+
+
 async def test_more_requests_than_can_be_served_are_sent_away_bulk_first_and_spend_nothing(
-    ingest: Any, shedder: Shedder, ratelimit: FakeRateLimit, scanner: Any
+    ingest: Any, shedder: Shedder, ratelimit: FakeRateLimit, scanner: Any, shed_requests: Counted
 ) -> None:
     for _ in range(SHED_RATE - 1):  # half of them leak away in half a second
         shedder.admit(Lane.PREMIUM)
@@ -266,16 +284,23 @@ async def test_more_requests_than_can_be_served_are_sent_away_bulk_first_and_spe
     assert shape(error)[:2] == (Unavailable, Reason.OVERLOADED)
     assert 1 <= error.retry_delay.total_seconds() <= 2
     assert ratelimit.spends == []
+    assert shed_requests.attributes == [{"lane": "bulk", "cause": "rate"}]
     assert (await ingest.SubmitScans(many(scan()), metadata=scanner)).accepted_count == 1
 
 
-async def test_a_backlog_refuses_bulk_before_it_looks_or_spends_and_leaves_premium_alone(
-    ingest: Any, backlog: Backlog, filling: Filling, ratelimit: FakeRateLimit, scanner: Any
-) -> None:
+@pytest.fixture
+async def little_room(backlog: Backlog, filling: Filling) -> None:
     filling.share = 0.9
     await backlog.look()
+
+
+@pytest.mark.usefixtures("little_room")
+async def test_a_backlog_refuses_bulk_before_it_looks_or_spends_and_leaves_premium_alone(
+    ingest: Any, ratelimit: FakeRateLimit, scanner: Any, shed_requests: Counted
+) -> None:
     error = await failure(ingest.SubmitScans(many(scan(data=""), bulk=True), metadata=scanner))
     assert shape(error)[:2] == (Unavailable, Reason.OVERLOADED)
     assert error.retry_delay
     assert ratelimit.spends == []
+    assert shed_requests.attributes == [{"lane": "bulk", "cause": "room"}]
     assert (await ingest.SubmitScans(many(scan()), metadata=scanner)).accepted_count == 1

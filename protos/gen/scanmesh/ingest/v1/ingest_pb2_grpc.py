@@ -85,6 +85,8 @@ class IngestServiceServicer:
         retry delay and the call fails with the longest of them: RATE_LIMITED or
         QUOTA_EXCEEDED if all are limits, else OVERLOADED or NOT_DURABLE. Fails with
         BATCH_TOO_LARGE beyond 1 000 scans, and with INVALID_ARGUMENT for an empty batch.
+        Where there is too much to do, or no room, it fails with OVERLOADED before
+        any scan is looked at.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

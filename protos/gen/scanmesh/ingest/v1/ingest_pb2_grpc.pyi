@@ -60,6 +60,8 @@ class IngestServiceStub:
     retry delay and the call fails with the longest of them: RATE_LIMITED or
     QUOTA_EXCEEDED if all are limits, else OVERLOADED or NOT_DURABLE. Fails with
     BATCH_TOO_LARGE beyond 1 000 scans, and with INVALID_ARGUMENT for an empty batch.
+    Where there is too much to do, or no room, it fails with OVERLOADED before
+    any scan is looked at.
     """
     SubmitLegacyScan: _grpc.UnaryUnaryMultiCallable[_httpbody_pb2.HttpBody, _ingest_pb2.SubmitLegacyScanResponse]
     """Accepts one scan in the JSON of devices that predate this API.
@@ -100,6 +102,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     retry delay and the call fails with the longest of them: RATE_LIMITED or
     QUOTA_EXCEEDED if all are limits, else OVERLOADED or NOT_DURABLE. Fails with
     BATCH_TOO_LARGE beyond 1 000 scans, and with INVALID_ARGUMENT for an empty batch.
+    Where there is too much to do, or no room, it fails with OVERLOADED before
+    any scan is looked at.
     """
     SubmitLegacyScan: _aio.UnaryUnaryMultiCallable[_httpbody_pb2.HttpBody, _ingest_pb2.SubmitLegacyScanResponse]  # type: ignore[assignment]
     """Accepts one scan in the JSON of devices that predate this API.
@@ -149,6 +153,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         retry delay and the call fails with the longest of them: RATE_LIMITED or
         QUOTA_EXCEEDED if all are limits, else OVERLOADED or NOT_DURABLE. Fails with
         BATCH_TOO_LARGE beyond 1 000 scans, and with INVALID_ARGUMENT for an empty batch.
+        Where there is too much to do, or no room, it fails with OVERLOADED before
+        any scan is looked at.
         """
 
     @_abc_1.abstractmethod
