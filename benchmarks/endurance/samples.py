@@ -1,8 +1,9 @@
 """What a mesh holds at a moment: memory by process, streams, tables, the cache; and whether any of it grows.
 
-Grows is what in the last quarter of a run was clearly more than in the second one: the first is for warming up. What
-was usual in a quarter counts. Memory goes up and down in large steps, as allocators and collectors of garbage take and
-give back: it grows if the most that was had three times is clearly more, too. Tables that keep scans grow by what was scanned; of them the bytes for each scan are told instead.
+Grows is what in the last quarter of a run was clearly more than in the second one, half of the run before: the first is
+for warming up. What was usual in a quarter counts. Memory goes up and down in large steps, as allocators and collectors
+of garbage take and give back: it grows if both the least and the most that it had three times are clearly more. Tables
+that keep scans grow by what was scanned; of them the bytes for each scan are told instead.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
+from heapq import nlargest, nsmallest
 from statistics import median
 
 import asyncpg
@@ -93,20 +94,31 @@ def growing(samples: Sequence[Sample]) -> list[str]:
             )
             if all(level(after) > level(before) * (1 + _GROWTH) + slack for level in levels):
                 found.append(
-                    f"{kind} of {name} grows: {median(before):.0f} in the second quarter, "
-                    f"{median(after):.0f} in the last"
+                    f"{kind} of {name} grows: {_told(levels, before)} in the second quarter, "
+                    f"{_told(levels, after)} in the last"
                 )
     return found
 
 
-def _had_again(values: Iterable[float]) -> float:
-    """Answer the third largest: one odd value decides nothing, in whichever quarter it is."""
+_Level = Callable[[Iterable[float]], float]
+
+
+def _told(levels: Sequence[_Level], values: Iterable[float]) -> str:
+    return " to ".join(f"{level(values):.0f}" for level in levels)
+
+
+def _least(values: Iterable[float]) -> float:
+    """Answer the third smallest: one odd value decides nothing, in whichever quarter it is."""
+    return nsmallest(_TIMES, values)[-1]
+
+
+def _most(values: Iterable[float]) -> float:
+    """Answer the third largest."""
     return nlargest(_TIMES, values)[-1]
 
 
-_Level = Callable[[Iterable[float]], float]
 _KINDS: tuple[tuple[str, float, Sequence[_Level]], ...] = (
-    ("memory", _SLACK_BYTES, (median, _had_again)),
+    ("memory", _SLACK_BYTES, (_least, _most)),
     ("counts", _SLACK_COUNT, (median,)),
     ("tables", _SLACK_BYTES, (median,)),
 )

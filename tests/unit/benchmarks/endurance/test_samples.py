@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -43,19 +44,24 @@ def test_what_an_allocator_takes_and_gives_back_does_not_grow_however_often_it_h
     assert growing(envoy(12, 14, 17, 31, 33, 35, 36, 37, 38)) == []
 
 
+def having(memory: Iterable[float]) -> list[Sample]:
+    """Forty looks that see NATS with so many MB."""
+    return [
+        replace(each, memory={"nats": round(height * MB)})
+        for each, height in zip(samples(), memory, strict=True)
+    ]
+
+
 def test_a_heap_that_is_collected_now_and_then_does_not_grow_by_when_that_is() -> None:
-    heights = [100 + 4 * (number % 7) for number in range(30)] + [
-        100 + 5 * (number % 9) for number in range(10)
-    ]
-    seen = [
-        replace(each, memory={"nats": height * MB}) for each, height in zip(samples(), heights, strict=True)
-    ]
-    assert growing(seen) == []
-    leaking = [
-        replace(each, memory={"nats": each.memory["nats"] + number * MB}) for number, each in enumerate(seen)
-    ]
-    [found] = growing(leaking)
-    assert found.startswith("memory of nats grows")
+    second, last = [4 * (number % 7) for number in range(30)], [6 * (number % 9) for number in range(10)]
+    heights = [100 + height for height in second + last]
+    assert growing(having(heights)) == []
+    [found] = growing(having(height + number for number, height in enumerate(heights)))
+    assert found.startswith("memory of nats grows: ")
+
+
+def test_what_is_no_longer_given_back_does_not_grow_by_that() -> None:
+    assert growing(having([*[100] * 14, *[130] * 26])) == []
 
 
 def test_one_odd_look_is_no_growth_and_hides_none() -> None:
