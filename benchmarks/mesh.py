@@ -34,8 +34,8 @@ def own(
 ) -> Iterator[Mesh]:
     """Start a mesh in a home and on ports of its own, with the configuration of production; stop and remove it.
 
-    SIGTERM ends the body as Ctrl-C does: what it had stopped goes on, and nothing is left behind. From now on this process
-    interrupts the mesh as little as the devices of another machine would.
+    SIGTERM ends the body as Ctrl-C does: what it had stopped goes on, and nothing is left behind. From now on this
+    process interrupts the mesh as little as devices on another machine would.
 
     Args:
         replicas: processes of each service and worker.

@@ -1,5 +1,6 @@
-"""Who goes first when the processors are busy: who runs already; then what a device waits for, before what is made of its
-scans afterwards.
+"""Who goes first when the processors are busy: what a device waits for, before what is made of its scans afterwards.
+
+And nobody is interrupted by who wakes up.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ def take_turns() -> None:
     """Have this process, and whatever it starts from now on, interrupt nobody when there is something to do for it.
 
     A scan passes through six processes. Did each interrupt another one for every message, few processors would change
-    between them dozens of times a scan; so each works off what has arrived meanwhile (SCHED_BATCH, sched(7)).
+    between them dozens of times a scan; so each works off what has arrived meanwhile (SCHED_BATCH, sched(7)). Who has
+    chosen another policy for this process keeps it. To be called before it has other threads, which keep theirs.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     except OSError as error:  # it works all the same
         _log.warning("processes interrupt each other: %s", error)
 

@@ -20,6 +20,11 @@ AUTOGROUPS = pytest.mark.skipif(
     not Path("/proc/self/autogroup").exists(), reason="this kernel shares between processes alone"
 )
 
+POLICIES = pytest.mark.skipif(
+    os.sched_getscheduler(0) not in {os.SCHED_OTHER, os.SCHED_BATCH},
+    reason="somebody has chosen another policy",
+)
+
 
 @pytest.fixture
 def started() -> Iterator[subprocess.Popen[bytes]]:
@@ -40,15 +45,27 @@ async def test_a_process_goes_behind_those_beside_it(started: subprocess.Popen[b
     assert os.getpriority(os.PRIO_PROCESS, started.pid) == 19
 
 
-def test_who_takes_turns_keeps_its_priority_and_hands_both_on() -> None:
+def policy_after(*, before: int) -> list[int]:
+    """Answer policy and nice value of what a process starts that has a policy, and a nice value of 3, and takes turns."""
     script = (
-        "import os, subprocess, sys; from deploy.local import priority; os.nice(3); priority.take_turns();"
+        "import os, subprocess, sys; from deploy.local import priority;"
+        f"os.sched_setscheduler(0, {before}, os.sched_param(0)); os.nice(3); priority.take_turns();"
         "told = 'import os; print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))';"
         "subprocess.run([sys.executable, '-c', told])"
     )
-    before = os.getpriority(os.PRIO_PROCESS, 0)
     said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-    assert said.stdout.split() == [str(os.SCHED_BATCH), str(min(before + 3, 19))]
+    return [int(word) for word in said.stdout.split()]
+
+
+@POLICIES
+def test_who_takes_turns_keeps_its_priority_and_hands_both_on() -> None:
+    nice = min(os.getpriority(os.PRIO_PROCESS, 0) + 3, 19)
+    assert policy_after(before=os.SCHED_OTHER) == [os.SCHED_BATCH, nice]
+
+
+@POLICIES
+def test_a_policy_that_somebody_has_chosen_stays() -> None:
+    assert policy_after(before=os.SCHED_IDLE)[0] == os.SCHED_IDLE
 
 
 def test_who_may_not_is_told_and_goes_on(
@@ -57,6 +74,7 @@ def test_who_may_not_is_told_and_goes_on(
     def never(*_: object) -> None:
         raise PermissionError("refused")
 
+    monkeypatch.setattr(os, "sched_getscheduler", lambda _: os.SCHED_OTHER)
     monkeypatch.setattr(os, "sched_setscheduler", never)
     with caplog.at_level(logging.WARNING):
         priority.take_turns()
