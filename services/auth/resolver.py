@@ -29,11 +29,11 @@ _MOST_KNOWN = 50_000
 """About 60 MB when full."""
 _MOST_UNKNOWN = 20_000
 _HANGS_SECONDS = 0.5
-"""A hundred times what a query takes. As many may wait by then as come in that time, of the 512 that the edge lets wait."""
+"""A hundred times what a query takes. The edge lets 512 checks wait; by then, as many do as come in that time."""
 
 _lookups = telemetry.meter(__name__).create_counter(
     "auth.lookups",
-    description="credentials looked up, by the tier that answered; none: the database hangs, and nobody else waits for it",
+    description="credentials looked up, by the tier that answered; none: the database hangs",
 )
 
 
