@@ -24,6 +24,7 @@ from benchmarks.bench.latency import p99_ms
 from benchmarks.bench.offer import Load, offer, peak
 from benchmarks.bench.singles import Singles
 from benchmarks.bench.stage import FULL, Stage, entered
+from benchmarks.bench.usage import trees
 from benchmarks.mesh import Description, own
 from deploy.local.mesh import Mesh
 from deploy.local.priority import BEHIND
@@ -82,13 +83,14 @@ async def measure(stage: Stage, rounds: int) -> Iterator[str]:
 async def _put(description: Description, order: Order) -> None:
     for thread in _threads(os.getpid()):
         os.sched_setscheduler(thread, order.generator, os.sched_param(0))
-    for process, pids in description["processes"].items():
+    for process, pids in trees(description).items():
         worker = process in WORKERS
         for pid in pids:
-            for thread in _threads(pid) if process != "postgres" else _threads_of_all(pid):
-                with suppress(ProcessLookupError):
-                    policy = order.workers if worker else order.front
-                    os.sched_setscheduler(thread, policy, os.sched_param(0))
+            with suppress(
+                FileNotFoundError, ProcessLookupError
+            ):  # a connection of PostgreSQL's has just ended
+                for thread in _threads(pid):
+                    os.sched_setscheduler(thread, order.workers if worker else order.front, os.sched_param(0))
                     if worker:
                         os.setpriority(os.PRIO_PROCESS, thread, order.behind)
             if worker:
@@ -98,15 +100,6 @@ async def _put(description: Description, order: Order) -> None:
 
 def _threads(pid: int) -> list[int]:
     return [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
-
-
-def _threads_of_all(pid: int) -> Iterator[int]:
-    """Answer the threads of a process, and of those that it has started: PostgreSQL's, one for each connection."""
-    for thread in _threads(pid):
-        yield thread
-        for child in Path(f"/proc/{pid}/task/{thread}/children").read_text().split():
-            with suppress(FileNotFoundError):
-                yield from _threads_of_all(int(child))
 
 
 async def _run(mesh: Mesh, rounds: int) -> None:
