@@ -91,8 +91,12 @@ async def test_a_queue_keeps_messages_for_which_no_worker_runs(real: Bus) -> Non
     for subject in QUEUE.subjects:
         assert await publish(real, subject.encode(), subject=subject) is Outcome.ACKED
     assert await payloads(real) == [b"demo.a", b"demo.b"]
-    for durable in QUEUE.durables:
-        assert (await real.jetstream.consumer_info(QUEUE.name, durable.name)).num_pending == 1
+
+    async def pending() -> bool:  # the server counts what came a moment after it has acknowledged it
+        infos = [await real.jetstream.consumer_info(QUEUE.name, durable.name) for durable in QUEUE.durables]
+        return [info.num_pending for info in infos] == [1, 1]
+
+    await eventually(pending, "every durable to have its message")
 
 
 async def test_a_missing_durable_is_missed(real: Bus) -> None:

@@ -43,7 +43,8 @@ class Children:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(["sleep", "60"])
+    # As a server does, it heeds an interrupt even when this runs in the background of a shell, which has it ignored.
+    return subprocess.Popen(["env", "--default-signal=INT", "sleep", "60"])
 
 
 @pytest.fixture
