@@ -121,7 +121,6 @@ def permissions() -> Mapping[str, Permissions]:
             _publish(PLANS, TOTALS, DEADLETTER),
             [subjects.QUOTA_REACHED],
             _take(USAGE),
-            _follow(PLANS, TOTALS),
             _get(PLANS, TOTALS),
         ),
     }
@@ -147,7 +146,9 @@ def _allow(*, publish: list[str], subscribe: list[str]) -> Permissions:
 def _look(*streams: Stream) -> list[str]:
     names = [stream.name for stream in streams]
     return [
-        f"$JS.API.{kind}" for name in names for kind in (f"STREAM.INFO.{name}", f"CONSUMER.INFO.{name}.*")
+        f"$JS.API.{kind}"
+        for name in names
+        for kind in (f"STREAM.INFO.{name}", f"CONSUMER.INFO.{name}.*", f"CONSUMER.LIST.{name}")
     ]
 
 
@@ -164,9 +165,9 @@ def _take(*queues: Stream) -> list[str]:
 
 
 def _follow(*streams: Stream) -> list[str]:
-    """Answer the subjects on which a consumer of one's own is made: unnamed, and named with or without a filter."""
+    """Answer the subjects on which a consumer of one's own is made, unnamed or named, and its messages acknowledged."""
     create = [f"$JS.API.CONSUMER.CREATE.{stream.name}" for stream in streams]
-    return [*create, *(f"{each}.>" for each in create)]
+    return [*create, *(f"{each}.>" for each in create), *(f"$JS.ACK.{stream.name}.>" for stream in streams)]
 
 
 def _get(*buckets: Stream) -> list[str]:

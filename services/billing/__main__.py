@@ -37,7 +37,6 @@ from services.chassis import background, bus, clients, clock, database, process,
 from services.chassis.attempts import Attempts
 from services.chassis.clock import Clock
 from services.chassis.identity import Verifier
-from services.chassis.plans import Plans
 from services.chassis.server import Server
 from services.chassis.settings import MigrateSettings, load
 from services.chassis.work import Worker
@@ -78,9 +77,9 @@ async def serve(settings: Settings) -> None:
 async def assembled(settings: Settings, outside: Outside, catalogue: Catalogue) -> AsyncIterator[Server]:
     """Put the service together, not started yet, with its background work running."""
     db, now = outside.db, outside.now
-    store, plans = SubscriptionStore(db, catalogue), Plans(outside.nats)
+    store = SubscriptionStore(db, catalogue)
     publisher = Publisher(outside.nats, store)
-    subscribers = Subscribers(store, Companies(outside.auth), catalogue, publisher, plans)
+    subscribers = Subscribers(store, Companies(outside.auth), catalogue, publisher)
     usage = UsageStore(db)
 
     server = Server(settings, verifier=Verifier.from_file(settings.identity_jwks), clock=now)
@@ -92,7 +91,7 @@ async def assembled(settings: Settings, outside: Outside, catalogue: Catalogue) 
     server.add(
         usage_pb2_grpc.add_UsageServiceServicer_to_server, UsageServicer(usage, clock=now), needs=[db.ping]
     )
-    async with background.running(server.end, plans.run(), keep_offered(publisher, catalogue)):
+    async with background.running(server.end, keep_offered(publisher, catalogue)):
         yield server
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from services.billing import events
 from services.billing.plans import Catalogue, Plan
@@ -18,6 +19,7 @@ from services.chassis.subjects import PLANS, TOTALS
 Successor = Callable[[bytes | None], Awaitable[bytes | None]]
 """Answers what is to follow an entry (None: there is none); None if it is to stay."""
 
+_HEAR = timedelta(seconds=2)
 _RACES = 10
 """How often somebody else may be faster before we give up."""
 
@@ -60,6 +62,14 @@ class Publisher:
 
         await _succeed(self._plans, company_key(company_id), stored)
         await self._subscriptions.told(company_id, revision, epoch)
+
+    async def heard(self, company_id: int) -> None:
+        """Return when every service acts by what was told last of a company's subscription.
+
+        Raises:
+            Unavailable: some replica of one is not known to do so yet.
+        """
+        await self._plans.heard(company_key(company_id), _HEAR)
 
     async def complete(self, epoch: str) -> None:
         """Tell that the bucket `plans` lacks nothing: a company without an entry has never subscribed.

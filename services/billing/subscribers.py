@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -13,14 +12,10 @@ from services.billing.publisher import Publisher
 from services.billing.store_subscription import SubscriptionStore
 from services.billing.subscriptions import State, Subscription
 from services.chassis.errors import Unavailable
-from services.chassis.plans import Plans
-
-_HEAR_SECONDS = 1.0
-_LOOK_SECONDS = 0.01
 
 
 class NotTold(Unavailable):
-    """The change is made and will hold, but not everybody is known to have been told of it yet."""
+    """The change is made and will hold, but not everybody is known to have heard of it yet."""
 
     def __init__(self) -> None:
         super().__init__("the change is made, but not told yet; make it again to learn when it is")
@@ -35,13 +30,11 @@ class Subscribers:
         companies: Companies,
         catalogue: Catalogue,
         publisher: Publisher,
-        plans: Plans,
     ) -> None:
         self._store = store
         self._companies = companies
         self._catalogue = catalogue
         self._publisher = publisher
-        self._plans = plans
 
     async def of(self, company_id: int) -> Subscription:
         """Answer what a company has subscribed to: the default plan since it was created, if nothing is stored.
@@ -57,27 +50,18 @@ class Subscribers:
         return Subscription(company_id, self._catalogue.default, State.ACTIVE, created)
 
     async def update(self, company_id: int, values: Mapping[str, Any], now: datetime) -> Subscription:
-        """Change a subscription, and return when it is on its way to everybody.
+        """Change a subscription, and return when it holds for the next call, on every replica of every service.
 
         Raises:
             NotFound: there is no such company.
-            NotTold: it is changed, and some replica will tell it; done again, it tells whether everybody knows.
+            NotTold: it is changed, and everybody will hear of it; done again, it tells whether everybody has.
             Unavailable: the database or auth is away.
         """
         before = await self.of(company_id)
         changed = await self._store.update(company_id, values, now, first=before)
         try:
             await self._publisher.subscription(company_id, await self._publisher.epoch())
+            await self._publisher.heard(company_id)
         except Unavailable as error:
             raise NotTold from error
-        await self._heard(changed)
         return changed
-
-    async def _heard(self, changed: Subscription) -> None:
-        """Wait until the change has come back to this process: by the feed that brings it to all others."""
-        try:
-            async with asyncio.timeout(_HEAR_SECONDS):
-                while self._plans.revision(changed.company_id) < changed.revision:  # noqa: ASYNC110 - no event of one company
-                    await asyncio.sleep(_LOOK_SECONDS)
-        except TimeoutError as error:
-            raise NotTold from error

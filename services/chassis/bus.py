@@ -176,6 +176,15 @@ class Bus:
         with translated():
             return await holdings.last(self.client, stream, subject, _API_SECONDS)
 
+    async def heard(self, stream: Stream, sequence: int) -> bool:
+        """Tell whether all who follow a stream at this moment are done with what it holds up to a sequence.
+
+        Raises:
+            Unavailable: the bus does not answer.
+        """
+        with translated():
+            return await holdings.heard(self.client, stream, sequence, _API_SECONDS)
+
     async def require(self, *streams: Stream) -> None:
         """Return if these streams and all their durables exist: else an acknowledgement would be worth nothing.
 

@@ -73,6 +73,8 @@ async def follow(
 ) -> AsyncIterator[Event]:
     """Read a stream's messages in order, from `since` on and for ever; at least once each.
 
+    What the reader is done with is acknowledged, so that the server knows how far each reader is (`holdings.heard`).
+
     Args:
         jetstream: answers the connection of the moment, or raises Unavailable.
         stream: what to read.
@@ -96,13 +98,16 @@ async def _follow_once(
 ) -> AsyncGenerator[Event, None]:
     arrivals = Arrivals(jetstream._nc, ahead=_AHEAD)  # noqa: SLF001 - the client that it was made from
     config = api.ConsumerConfig(
-        ack_policy=api.AckPolicy.NONE,
+        ack_policy=api.AckPolicy.ALL,
+        max_ack_pending=-1,  # whoever is behind is not waited for
         deliver_policy=api.DeliverPolicy.BY_START_TIME,
         opt_start_time=position,
         inactive_threshold=30.0,
         mem_storage=True,
     )
-    subscription = await jetstream.subscribe("", stream=stream.name, config=config, cb=arrivals.take)
+    subscription = await jetstream.subscribe(
+        "", stream=stream.name, config=config, cb=arrivals.take, manual_ack=True
+    )
     try:
         heed_cancellation()
         for expected in itertools.count(1):
@@ -111,6 +116,8 @@ async def _follow_once(
             if message.metadata.sequence.consumer != expected:  # the client dropped some: it was too slow
                 raise nats_errors.SlowConsumerError(subject=stream.name, reply="", sid=0, sub=subscription)
             yield _event(message)
+            await message.ack()
+            heed_cancellation()
     finally:
         with suppress(nats_errors.Error):  # the subscription ended with its connection
             await subscription.unsubscribe()

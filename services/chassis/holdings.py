@@ -69,6 +69,31 @@ async def last(client: Client, stream: Stream, subject: str, seconds: float) -> 
     return Event(subject, message.data, stored, int(headers["Nats-Sequence"]))
 
 
+async def heard(client: Client, stream: Stream, sequence: int, seconds: float) -> bool:
+    """Tell whether all who follow a stream at this moment have acknowledged what it holds up to a sequence.
+
+    Raises:
+        Unavailable: they cannot be looked at.
+    """
+    seen, total = 0, 1
+    while seen < total:  # a page at a time
+        asked = json.dumps({"offset": seen}).encode()
+        answer = await client.request(f"$JS.API.CONSUMER.LIST.{stream.name}", asked, timeout=seconds)
+        heed_cancellation()
+        page = json.loads(answer.data)
+        if "error" in page:
+            raise Unavailable(f"who follows the stream {stream.name} cannot be looked at")
+        if any(_behind(follower, sequence) for follower in page["consumers"]):
+            return False
+        seen, total = seen + max(1, len(page["consumers"])), page["total"]
+    return True
+
+
+def _behind(follower: dict[str, Any], sequence: int) -> bool:
+    # Not bound: its connection is lost. It reads everything anew when it has another one.
+    return bool(follower.get("push_bound")) and follower["ack_floor"]["stream_seq"] < sequence
+
+
 def _state(info: dict[str, Any]) -> StreamState:
     held = info["state"]
     time = datetime.fromisoformat(info["ts"])

@@ -20,6 +20,7 @@ _BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
 _SILENCE = timedelta(seconds=30)
 """A bucket may be silent for long: this often its reader looks whether the feed is alive, and reads the last changes again."""
 _RETRY_SECONDS = 0.25
+_LOOK_SECONDS = 0.01
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +78,23 @@ class Bucket:
         if outcome is Outcome.REFUSED:
             await self._bus.ping()  # else it was refused because there is no bus
         return outcome is Outcome.ACKED
+
+    async def heard(self, key: str, within: timedelta) -> None:
+        """Return when every replica of the bucket has learned what stands under a key now.
+
+        One without a connection is not waited for: it learns when it has one again.
+
+        Raises:
+            Unavailable: the bus does not answer, or some replica has not learned it in so long.
+        """
+        entry = await self.get(key)
+        sequence = entry.sequence if entry else 0
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                while not await self._bus.heard(self._stream, sequence):  # noqa: ASYNC110 - others are done, elsewhere
+                    await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError as error:
+            raise Unavailable(f"not every replica has learned {key}") from error
 
 
 class Replica:

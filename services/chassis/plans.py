@@ -97,11 +97,6 @@ class Plans:
         ended = subscribed.state == billing_pb2.SUBSCRIPTION_STATE_ENDED
         return replace(plan, ended=True) if ended else plan
 
-    def revision(self, company_id: int) -> int:
-        """Answer the revision of a company's subscription that has been heard; 0 if none."""
-        subscribed = self._subscribed.get(company_id)
-        return subscribed.revision if subscribed else 0
-
     def learn(self, key: str, value: bytes) -> None:
         """Take in an entry of the bucket.
 
@@ -115,7 +110,8 @@ class Plans:
                 self._default = offered.plan.plan
         elif key.startswith(f"{_COMPANY}."):
             told = events_pb2.SubscriptionChanged.FromString(value)
-            if told.revision >= self.revision(told.company_id):
+            before = self._subscribed.get(told.company_id)
+            if before is None or told.revision >= before.revision:
                 self._subscribed[told.company_id] = told
         elif key == COMPLETE:
             self._complete = True

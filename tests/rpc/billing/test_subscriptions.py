@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from datetime import UTC, timedelta
 
 import grpc
@@ -7,8 +9,11 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from scanmesh.billing.v1 import billing_pb2
 
+from services.chassis import bus
 from services.chassis.errors import InvalidArgument, NotFound, PermissionDenied, Unavailable
 from services.chassis.identity import Role
+from services.chassis.plans import company_key
+from services.chassis.subjects import PLANS
 from tests.rpc.billing.replica import CREATED
 from tests.servers.polling import eventually
 from tests.servers.rpc import failure
@@ -67,6 +72,24 @@ async def test_another_plan_begins_now_and_is_seen_at_once_on_every_replica(star
     got = await two.billing.GetSubscription(get(company_id), **two.as_(Role.VIEWER, company_id))
     assert got.subscription == changed.subscription
     assert two.auth.asked == asked  # what is stored proves the company
+
+
+async def test_a_change_is_answered_when_everybody_who_goes_by_it_has_heard_it(billing, nats, company_id):
+    request = update(company_id, plan="professional")
+    async with bus.connected(nats.url, "tests") as own:
+        await own.until_connected()
+        async with aclosing(own.follow(PLANS, since=CREATED, silence=timedelta(minutes=1))) as heard:
+            changing = asyncio.ensure_future(billing.billing.UpdateSubscription(request, **billing.platform))
+            while (await anext(heard)).subject != f"$KV.plans.{company_key(company_id)}":
+                pass
+            error = await failure(changing)  # the reader is not done with it before it asks for the next
+            assert isinstance(error, Unavailable)
+            assert error.retry_delay is not None
+            waiting = asyncio.create_task(_to_the_end(heard))
+            changed = await billing.billing.UpdateSubscription(request, **billing.platform)
+            assert changed.subscription.plan == "professional"
+            waiting.cancel()
+            await asyncio.wait([waiting])
 
 
 async def test_an_end_and_a_new_beginning_leave_the_plan(billing, company_id):
@@ -132,3 +155,8 @@ async def test_without_the_bus_a_change_is_made_and_told_later(billing, nats, co
         return True
 
     await eventually(told, "the change to be told once the bus is back", seconds=20)
+
+
+async def _to_the_end(events):
+    async for _ in events:
+        pass

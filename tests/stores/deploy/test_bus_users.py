@@ -26,8 +26,8 @@ TAKERS = [
     ("billing", subjects.USAGE),
 ]
 FOLLOWERS = [
-    *((user, PLANS) for user in ("auth", "ingest", "ratelimit", "enrichment", "billing")),
-    *((user, TOTALS) for user in ("ratelimit", "billing")),
+    *((user, PLANS) for user in ("auth", "ingest", "ratelimit", "enrichment")),
+    ("ratelimit", TOTALS),
 ]
 
 
