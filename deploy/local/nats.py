@@ -89,6 +89,8 @@ def configuration(site: Site) -> str:
         "listen": f"127.0.0.1:{site.ports['nats']}",
         "http": f"127.0.0.1:{site.ports['nats.monitor']}",
         "max_payload": _MAX_PAYLOAD_BYTES,
+        "ping_interval": "5s",  # a process that is frozen is missed after 15 s: whoever waits for all is not held up longer
+        "ping_max": 2,
         "jetstream": {
             "store_dir": str(site.home.data / "nats"),
             "max_file_store": _MAX_FILE_STORE_BYTES,
@@ -146,9 +148,7 @@ def _allow(*, publish: list[str], subscribe: list[str]) -> Permissions:
 def _look(*streams: Stream) -> list[str]:
     names = [stream.name for stream in streams]
     return [
-        f"$JS.API.{kind}"
-        for name in names
-        for kind in (f"STREAM.INFO.{name}", f"CONSUMER.INFO.{name}.*", f"CONSUMER.LIST.{name}")
+        f"$JS.API.{kind}" for name in names for kind in (f"STREAM.INFO.{name}", f"CONSUMER.INFO.{name}.*")
     ]
 
 
@@ -167,9 +167,11 @@ def _take(*queues: Stream) -> list[str]:
 def _follow(*streams: Stream) -> list[str]:
     """Answer the subjects on which a consumer of one's own is made, unnamed or named, and its messages acknowledged."""
     create = [f"$JS.API.CONSUMER.CREATE.{stream.name}" for stream in streams]
-    return [*create, *(f"{each}.>" for each in create), *(f"$JS.ACK.{stream.name}.>" for stream in streams)]
+    acknowledge = [f"$JS.ACK.{stream.name}.>" for stream in streams if stream.acknowledged]
+    return [*create, *(f"{each}.>" for each in create), *acknowledge]
 
 
 def _get(*buckets: Stream) -> list[str]:
-    """Answer the subjects on which the last value of a key is asked for."""
-    return [f"$JS.API.DIRECT.GET.{bucket.name}.>" for bucket in buckets]
+    """Answer the subjects on which the last value of a key is asked for, and who has heard of it."""
+    heard = [f"$JS.API.CONSUMER.LIST.{bucket.name}" for bucket in buckets if bucket.acknowledged]
+    return [*(f"$JS.API.DIRECT.GET.{bucket.name}.>" for bucket in buckets), *heard]

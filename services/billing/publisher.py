@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from services.billing import events
 from services.billing.plans import Catalogue, Plan
 from services.billing.store_subscription import SubscriptionStore
 from services.billing.thresholds import Threshold
 from services.billing.totals import Total
+from services.chassis import deadline
 from services.chassis.bus import Bus
 from services.chassis.errors import Unavailable
 from services.chassis.keyvalue import Bucket
@@ -19,7 +19,7 @@ from services.chassis.subjects import PLANS, TOTALS
 Successor = Callable[[bytes | None], Awaitable[bytes | None]]
 """Answers what is to follow an entry (None: there is none); None if it is to stay."""
 
-_HEAR = timedelta(seconds=2)
+_HEAR_SECONDS = 4.0
 _RACES = 10
 """How often somebody else may be faster before we give up."""
 
@@ -64,12 +64,13 @@ class Publisher:
         await self._subscriptions.told(company_id, revision, epoch)
 
     async def heard(self, company_id: int) -> None:
-        """Return when every service acts by what was told last of a company's subscription.
+        """Return when every process that follows the plans goes by what was told last of a company's subscription.
 
         Raises:
-            Unavailable: some replica of one is not known to do so yet.
+            Unavailable: one is not known to do so yet.
         """
-        await self._plans.heard(company_key(company_id), _HEAR)
+        by = deadline.within(_HEAR_SECONDS)
+        await self._plans.heard(company_key(company_id), by)
 
     async def complete(self, epoch: str) -> None:
         """Tell that the bucket `plans` lacks nothing: a company without an entry has never subscribed.

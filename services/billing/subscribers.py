@@ -18,7 +18,9 @@ class NotTold(Unavailable):
     """The change is made and will hold, but not everybody is known to have heard of it yet."""
 
     def __init__(self) -> None:
-        super().__init__("the change is made, but not told yet; make it again to learn when it is")
+        super().__init__(
+            "the change is made, but not everybody goes by it yet; make it again to learn when they do"
+        )
 
 
 class Subscribers:
@@ -50,7 +52,7 @@ class Subscribers:
         return Subscription(company_id, self._catalogue.default, State.ACTIVE, created)
 
     async def update(self, company_id: int, values: Mapping[str, Any], now: datetime) -> Subscription:
-        """Change a subscription, and return when it holds for the next call, on every replica of every service.
+        """Change a subscription, and return when every process that follows the plans goes by it: the next call is.
 
         Raises:
             NotFound: there is no such company.

@@ -177,7 +177,7 @@ class Bus:
             return await holdings.last(self.client, stream, subject, _API_SECONDS)
 
     async def heard(self, stream: Stream, sequence: int) -> bool:
-        """Tell whether all who follow a stream at this moment are done with what it holds up to a sequence.
+        """Tell whether all who follow a stream (one that is `acknowledged`) are done with what it holds up to a sequence.
 
         Raises:
             Unavailable: the bus does not answer.
@@ -217,7 +217,7 @@ class Bus:
         Args:
             stream: what to read.
             since: read what was stored from then on.
-            silence: the longest a healthy stream says nothing; after it the reader starts anew.
+            silence: the longest a healthy stream says nothing; after it the reader looks whether it still follows.
         """
         async for event in feed.follow(lambda: self.jetstream, stream, since, silence):
             yield event

@@ -22,6 +22,9 @@ _OVERLAP = timedelta(seconds=5)
 """How far a follower goes back when it starts anew: events repeat then, they never go missing."""
 _RETRY_SECONDS = 0.05
 _LOOK_SECONDS = 0.25
+_FORGOTTEN_SECONDS = 2.0
+"""After so long without its reader's connection, the server forgets how far that one was."""
+_NEVER_SECONDS = 86_400.0
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +65,17 @@ class Arrivals:
             if not self._client.is_connected:
                 raise Unavailable("the bus is not connected")
 
+    async def within(self, time: timedelta) -> Msg | None:
+        """Answer the next message; None if none comes in that time.
+
+        Raises:
+            Unavailable: the connection is lost.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(time.total_seconds()):
+                return await self.next()
+        return None
+
     def left(self) -> Iterator[Msg]:
         """Answer what has arrived and was not taken."""
         while not self._arrived.empty():
@@ -73,13 +87,13 @@ async def follow(
 ) -> AsyncIterator[Event]:
     """Read a stream's messages in order, from `since` on and for ever; at least once each.
 
-    What the reader is done with is acknowledged, so that the server knows how far each reader is (`holdings.heard`).
+    Of a stream that says so, what the reader is done with is acknowledged: the server knows how far each reader is.
 
     Args:
         jetstream: answers the connection of the moment, or raises Unavailable.
         stream: what to read.
         since: read what was stored from then on.
-        silence: the longest a healthy stream says nothing; after it the reader starts anew.
+        silence: the longest a healthy stream says nothing; after it the reader looks whether it still follows.
     """
     position = since
     while True:
@@ -98,11 +112,12 @@ async def _follow_once(
 ) -> AsyncGenerator[Event, None]:
     arrivals = Arrivals(jetstream._nc, ahead=_AHEAD)  # noqa: SLF001 - the client that it was made from
     config = api.ConsumerConfig(
-        ack_policy=api.AckPolicy.ALL,
-        max_ack_pending=-1,  # whoever is behind is not waited for
+        ack_policy=api.AckPolicy.ALL if stream.acknowledged else api.AckPolicy.NONE,
+        ack_wait=_NEVER_SECONDS if stream.acknowledged else None,
+        max_ack_pending=-1 if stream.acknowledged else None,  # whoever is behind is not waited for
         deliver_policy=api.DeliverPolicy.BY_START_TIME,
         opt_start_time=position,
-        inactive_threshold=30.0,
+        inactive_threshold=_FORGOTTEN_SECONDS,
         mem_storage=True,
     )
     subscription = await jetstream.subscribe(
@@ -111,16 +126,23 @@ async def _follow_once(
     try:
         heed_cancellation()
         for expected in itertools.count(1):
-            async with asyncio.timeout(silence.total_seconds()):
-                message = await arrivals.next()
-            if message.metadata.sequence.consumer != expected:  # the client dropped some: it was too slow
-                raise nats_errors.SlowConsumerError(subject=stream.name, reply="", sid=0, sub=subscription)
+            while (message := await arrivals.within(silence)) is None:
+                delivered = (await subscription.consumer_info()).delivered
+                heed_cancellation()
+                _require_next(expected, delivered.consumer_seq + 1 if delivered else 1)
+            _require_next(expected, message.metadata.sequence.consumer)
             yield _event(message)
-            await message.ack()
-            heed_cancellation()
+            if stream.acknowledged:
+                await message.ack()
+                heed_cancellation()
     finally:
         with suppress(nats_errors.Error):  # the subscription ended with its connection
             await subscription.unsubscribe()
+
+
+def _require_next(expected: int, sequence: int) -> None:
+    if sequence != expected:  # the client dropped some: it was too slow
+        raise Unavailable("messages are missing")
 
 
 def _event(message: Msg) -> Event:

@@ -70,7 +70,9 @@ async def last(client: Client, stream: Stream, subject: str, seconds: float) -> 
 
 
 async def heard(client: Client, stream: Stream, sequence: int, seconds: float) -> bool:
-    """Tell whether all who follow a stream at this moment have acknowledged what it holds up to a sequence.
+    """Tell whether all who follow a stream have acknowledged what it holds up to a sequence.
+
+    Who has lost its connection counts until the server forgets it, 2 s later; then it starts anew when it has another.
 
     Raises:
         Unavailable: they cannot be looked at.
@@ -90,8 +92,7 @@ async def heard(client: Client, stream: Stream, sequence: int, seconds: float) -
 
 
 def _behind(follower: dict[str, Any], sequence: int) -> bool:
-    # Not bound: its connection is lost. It reads everything anew when it has another one.
-    return bool(follower.get("push_bound")) and follower["ack_floor"]["stream_seq"] < sequence
+    return int(follower["ack_floor"]["stream_seq"]) < sequence
 
 
 def _state(info: dict[str, Any]) -> StreamState:

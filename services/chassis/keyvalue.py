@@ -18,9 +18,9 @@ from services.chassis.subjects import Stream
 _PUT_SECONDS = 2.0
 _BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
 _SILENCE = timedelta(seconds=30)
-"""A bucket may be silent for long: this often its reader looks whether the feed is alive, and reads the last changes again."""
+"""A bucket may be silent for long: this often its reader looks whether the feed is alive."""
 _RETRY_SECONDS = 0.25
-_LOOK_SECONDS = 0.01
+_LOOK_SECONDS = 0.02
 
 _log = logging.getLogger(__name__)
 
@@ -79,19 +79,24 @@ class Bucket:
             await self._bus.ping()  # else it was refused because there is no bus
         return outcome is Outcome.ACKED
 
-    async def heard(self, key: str, within: timedelta) -> None:
+    async def heard(self, key: str, by: float) -> None:
         """Return when every replica of the bucket has learned what stands under a key now.
 
-        One without a connection is not waited for: it learns when it has one again.
+        One that has lost its connection is waited for 2 s; later it learns when it has one again.
+
+        Args:
+            key: one that has been set.
+            by: the loop time until which they are waited for.
 
         Raises:
-            Unavailable: the bus does not answer, or some replica has not learned it in so long.
+            Unavailable: the bus does not answer, or some replica has not learned it in time.
         """
-        entry = await self.get(key)
-        sequence = entry.sequence if entry else 0
         try:
-            async with asyncio.timeout(within.total_seconds()):
-                while not await self._bus.heard(self._stream, sequence):  # noqa: ASYNC110 - others are done, elsewhere
+            async with asyncio.timeout_at(by):
+                entry = await self.get(key)
+                if entry is None:
+                    raise Unavailable(f"{key} is lost")
+                while not await self._bus.heard(self._stream, entry.sequence):  # noqa: ASYNC110 - elsewhere
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError as error:
             raise Unavailable(f"not every replica has learned {key}") from error

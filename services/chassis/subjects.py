@@ -58,6 +58,8 @@ class Stream:
     """Whether single messages may carry a time to live of their own."""
     latest_only: bool = False
     """Whether it is a key-value bucket: of each subject only the last message is kept."""
+    acknowledged: bool = False
+    """Whether its followers tell what they are done with: whoever writes to it can wait for all of them."""
     percent: int = 2
     """Its share of the disk that all streams have together."""
 
@@ -126,7 +128,7 @@ DEADLETTER = _queue("DEADLETTER", [DEAD_LETTERS], percent=5)
 ENRICHED = Stream(
     name="ENRICHED", subjects=("scan.enriched.v1.*.*",), max_age=timedelta(hours=24), percent=16
 )
-PLANS = Stream(name="KV_plans", subjects=("$KV.plans.>",), latest_only=True)
+PLANS = Stream(name="KV_plans", subjects=("$KV.plans.>",), latest_only=True, acknowledged=True)
 TOTALS = Stream(name="KV_totals", subjects=("$KV.totals.>",), latest_only=True)
 CONTROL = Stream(
     name="CONTROL",

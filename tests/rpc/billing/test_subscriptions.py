@@ -79,6 +79,7 @@ async def test_a_change_is_answered_when_everybody_who_goes_by_it_has_heard_it(b
     async with bus.connected(nats.url, "tests") as own:
         await own.until_connected()
         async with aclosing(own.follow(PLANS, since=CREATED, silence=timedelta(minutes=1))) as heard:
+            await anext(heard)  # a plan: from now on it is one of those who are waited for
             changing = asyncio.ensure_future(billing.billing.UpdateSubscription(request, **billing.platform))
             while (await anext(heard)).subject != f"$KV.plans.{company_key(company_id)}":
                 pass

@@ -24,7 +24,7 @@ QUEUE = Stream(
     percent=100,
 )
 FEED = Stream(name="FEED", subjects=("feed.a",), max_age=timedelta(hours=1), expiring=True, percent=100)
-BUCKET = Stream(name="KV_demo", subjects=("$KV.demo.>",), latest_only=True, percent=100)
+BUCKET = Stream(name="KV_demo", subjects=("$KV.demo.>",), latest_only=True, acknowledged=True, percent=100)
 STREAMS = (QUEUE, FEED, BUCKET)
 MAX_BYTES = 64 * 2**20
 

@@ -105,19 +105,29 @@ async def test_a_stream_that_is_not_there_yet_is_waited_for(real: Bus, silence: 
         await reader.until(b"1", b"2", b"3")
 
 
-async def test_silence_costs_nothing_and_leaves_no_reader_behind(
-    real: Bus, reader: Reader, silence: timedelta
-) -> None:
+async def test_silence_is_no_reason_to_begin_anew(real: Bus, reader: Reader, silence: timedelta) -> None:
     await say(real, 1, 3)
     await reader.until(b"3")
+    [before] = await real.jetstream.consumers_info(FEED.name)
+    await asyncio.sleep(4 * silence.total_seconds())
+    [after] = await real.jetstream.consumers_info(FEED.name)
+    assert (after.name, after.push_bound) == (before.name, True)
+    assert reader.read == [b"1", b"2", b"3"]
 
-    async def read_again() -> bool:
-        return reader.read.count(b"3") > 2  # twice made anew: events of the last seconds repeat
 
-    await eventually(read_again, "the reader to start anew", seconds=10 * silence.total_seconds())
+async def test_a_reader_that_the_server_forgot_begins_anew_and_leaves_nothing_behind(
+    real: Bus, reader: Reader
+) -> None:
+    said = await say(real, 1, 3)
+    await reader.until(*said)
+    for number in (4, 5):
+        [forgotten] = await real.jetstream.consumers_info(FEED.name)
+        await real.jetstream.delete_consumer(FEED.name, forgotten.name)
+        said += await say(real, number, number)
+        await reader.until(*said)
     subscribed = real.jetstream._nc._subs
     assert len(subscribed) <= 2  # the answers' inbox, and the reader of now
-    assert reader.in_order_of_first_reading() == [b"1", b"2", b"3"]
+    assert reader.in_order_of_first_reading() == said
 
 
 async def test_a_slow_reader_misses_nothing(real: Bus, silence: timedelta) -> None:

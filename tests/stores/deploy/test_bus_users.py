@@ -98,6 +98,8 @@ async def test_bucket_is_followed(provisioned: Site, user: str, stream: Stream) 
             await replica.loaded.wait()
             async with connected(provisioned, "billing") as writer:
                 await Bucket(writer, stream).put(f"by-{user}", b"1", after=0)
-            while await heard.get() != f"by-{user}":
-                pass
+                while await heard.get() != f"by-{user}":
+                    pass
+                if stream.acknowledged:
+                    await Bucket(writer, stream).heard(f"by-{user}", asyncio.get_running_loop().time() + 5)
         running.cancel()

@@ -88,7 +88,8 @@ class BillingServiceServicer:
         """Changes the plan of a company, or ends its subscription. For platform admins.
 
         The limits of the new plan hold from the next call on. Fails with NOT_FOUND, or
-        with INVALID_ARGUMENT for a plan that is none.
+        with INVALID_ARGUMENT for a plan that is none; with UNAVAILABLE when it is changed, or
+        may be, and not everybody is known to go by it yet: make the same change again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,7 +56,8 @@ class BillingServiceStub:
     """Changes the plan of a company, or ends its subscription. For platform admins.
 
     The limits of the new plan hold from the next call on. Fails with NOT_FOUND, or
-    with INVALID_ARGUMENT for a plan that is none.
+    with INVALID_ARGUMENT for a plan that is none; with UNAVAILABLE when it is changed, or
+    may be, and not everybody is known to go by it yet: make the same change again.
     """
     GetUsage: _grpc.UnaryUnaryMultiCallable[_billing_pb2.GetUsageRequest, _billing_pb2.GetUsageResponse]
     """Returns what a company has used in a month. For its operators.
@@ -89,7 +90,8 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Changes the plan of a company, or ends its subscription. For platform admins.
 
     The limits of the new plan hold from the next call on. Fails with NOT_FOUND, or
-    with INVALID_ARGUMENT for a plan that is none.
+    with INVALID_ARGUMENT for a plan that is none; with UNAVAILABLE when it is changed, or
+    may be, and not everybody is known to go by it yet: make the same change again.
     """
     GetUsage: _aio.UnaryUnaryMultiCallable[_billing_pb2.GetUsageRequest, _billing_pb2.GetUsageResponse]  # type: ignore[assignment]
     """Returns what a company has used in a month. For its operators.
@@ -137,7 +139,8 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Changes the plan of a company, or ends its subscription. For platform admins.
 
         The limits of the new plan hold from the next call on. Fails with NOT_FOUND, or
-        with INVALID_ARGUMENT for a plan that is none.
+        with INVALID_ARGUMENT for a plan that is none; with UNAVAILABLE when it is changed, or
+        may be, and not everybody is known to go by it yet: make the same change again.
         """
 
     @_abc_1.abstractmethod
