@@ -127,9 +127,11 @@ async def _follow_once(
         heed_cancellation()
         for expected in itertools.count(1):
             while (message := await arrivals.within(silence)) is None:
-                delivered = (await subscription.consumer_info()).delivered
+                info = await subscription.consumer_info()
                 heed_cancellation()
-                _require_next(expected, delivered.consumer_seq + 1 if delivered else 1)
+                _require_next(expected, info.delivered.consumer_seq + 1 if info.delivered else 1)
+                if info.num_pending:
+                    raise Unavailable("messages wait at the server")
             _require_next(expected, message.metadata.sequence.consumer)
             yield _event(message)
             if stream.acknowledged:
