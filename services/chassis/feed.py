@@ -114,7 +114,7 @@ async def _follow_once(
     config = api.ConsumerConfig(
         ack_policy=api.AckPolicy.ALL if stream.acknowledged else api.AckPolicy.NONE,
         ack_wait=_NEVER_SECONDS if stream.acknowledged else None,
-        max_ack_pending=-1 if stream.acknowledged else None,  # whoever is behind is not waited for
+        max_ack_pending=-1 if stream.acknowledged else None,  # however far behind the reader is
         deliver_policy=api.DeliverPolicy.BY_START_TIME,
         opt_start_time=position,
         inactive_threshold=_FORGOTTEN_SECONDS,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,8 +34,9 @@ FIRE_SECONDS = 60.0
 """Bounds the slowest on a machine that is busy: several parts start anew at the same time."""
 STANDSTILL_SECONDS = 1.5
 TRIES = 3
-"""A wrong refund does not show where ingest decides by itself, nor where a publish is refused before it is unknown: both
-happen on a busy machine."""
+"""On a busy machine what a mutant does wrong may leave no trace (`leaves_a_trace`)."""
+REPAIRED_SECONDS = 15.0
+"""So far the ledger's watermark stays behind: when it has passed, a wrong refund is put right."""
 CALL_SECONDS = 1.0
 """What a device in a hurry waits for: not as long as the bus stands still."""
 WRONG_STEPS = {
@@ -149,10 +151,21 @@ def test_mutant_is_found_out(mesh: Mesh, fleet: Fleet, tmp_path: Path, bed: Bed,
             eventually(marker.exists, seconds=FIRE_SECONDS, what=f"the kill of {mutant.part}")
         if "nats" in mutant.targets:
             fleet.hurry(*mesh.describe()["processes"]["nats"])
-        differences = checked(mesh, fleet).differences
-        if differences or not ("nats" in mutant.targets or fallbacks(mesh.describe())):
+        begun = time.monotonic()
+        report = checked(mesh, fleet)
+        if report.differences or leaves_a_trace(mesh, mutant, report, time.monotonic() - begun):
             break
-    assert any(mutant.found_as in difference for difference in differences), differences
+    assert any(mutant.found_as in difference for difference in report.differences), report
+
+
+def leaves_a_trace(mesh: Mesh, mutant: Mutant, report: Report, seconds: float) -> bool:
+    """Tell whether a mutant must have been found by books that agreed so long after it was provoked.
+
+    A wrong refund shows unless ingest decided by itself, the publish was refused and not unknown, or it is put right.
+    """
+    if fallbacks(mesh.describe()):
+        return False
+    return "nats" not in mutant.targets or bool(report.counts.unknown_stored and seconds < REPAIRED_SECONDS)
 
 
 def test_real_services_under_the_same_faults_are_not(mesh: Mesh, fleet: Fleet, tmp_path: Path) -> None:
